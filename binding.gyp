@@ -1,0 +1,114 @@
+{
+  "targets": [
+    {
+      "target_name": "daemoniker",
+      "sources": [
+        "native/addon.cc",
+        "native/at_exit.cc",
+        "native/deadlines.cc",
+        "native/dispatcher.cc",
+        "native/exit_watch.cc",
+        "native/no_demangler.cc",
+        "native/obituary.cc",
+        "native/pid_file_claims.cc"
+      ],
+      "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+        # A worker may be terminated in the middle of a call; nothing can be thrown there any more.
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
+      ],
+      "conditions": [
+        ["OS!='win'", {
+          "sources": [
+            "native/posix/clock.cc",
+            "native/posix/file_lock.cc",
+            "native/posix/pid_file.cc",
+            "native/posix/signal_source.cc",
+            "native/posix/stuck_stack.cc",
+            "native/posix/thread.cc"
+          ],
+          "cflags": ["-Wall", "-Wextra", "-Os", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
+          "cflags!": ["-O3"],
+          "cflags_cc": ["-std=c++17", "-fno-exceptions", "-fno-rtti"],
+          "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"]
+        }],
+        ["OS=='win'", {
+          "sources": [
+            "native/win32/at_exit.cc",
+            "native/win32/clock.cc",
+            "native/win32/console_events.cc",
+            "native/win32/error_codes.cc",
+            "native/win32/file_id.cc",
+            "native/win32/file_lock.cc",
+            "native/win32/last_words.cc",
+            "native/win32/overlapped.cc",
+            "native/win32/pid_file.cc",
+            "native/win32/process.cc",
+            "native/win32/process_exit.cc",
+            "native/win32/session_window.cc",
+            "native/win32/signal_pipe_client.cc",
+            "native/win32/signal_pipe_server.cc",
+            "native/win32/signal_source.cc",
+            "native/win32/stuck_stack.cc",
+            "native/win32/thread.cc",
+            "native/win32/wakeup.cc",
+            "native/win32/wide.cc"
+          ],
+          "defines": [
+            "NOMINMAX",
+            "UNICODE",
+            "WIN32_LEAN_AND_MEAN",
+            "_HAS_EXCEPTIONS=0"
+          ],
+          "libraries": ["-ladvapi32", "-luser32"],
+          "msvs_settings": {
+            "VCCLCompilerTool": {
+              "AdditionalOptions": ["/std:c++17", "/utf-8"],
+              "ExceptionHandling": 0,
+              "WarningLevel": 4
+            }
+          }
+        }],
+        ["OS=='linux'", {
+          "sources": [
+            "native/linux/at_exit.cc",
+            "native/linux/last_words.cc",
+            "native/linux/process.cc",
+            "native/linux/process_exit.cc",
+            "native/linux/siginfo.cc",
+            "native/linux/wakeup.cc"
+          ],
+          "ldflags": [
+            "-static-libstdc++",
+            "-static-libgcc",
+            "-Wl,--gc-sections",
+            "-Wl,-z,nodelete",
+            "-Wl,--version-script=<(module_root_dir)/native/linux/exports.map"
+          ]
+        }],
+        ["OS=='mac'", {
+          "sources": [
+            "native/darwin/at_exit.cc",
+            "native/darwin/last_words.cc",
+            "native/darwin/process.cc",
+            "native/darwin/process_exit.cc",
+            "native/darwin/siginfo.cc",
+            "native/darwin/wakeup.cc"
+          ],
+          "xcode_settings": {
+            "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+            "DEAD_CODE_STRIPPING": "YES",
+            "GCC_ENABLE_CPP_EXCEPTIONS": "NO",
+            "GCC_ENABLE_CPP_RTTI": "NO",
+            "GCC_OPTIMIZATION_LEVEL": "s",
+            "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+            "MACOSX_DEPLOYMENT_TARGET": "11.0",
+            "WARNING_CFLAGS": ["-Wall", "-Wextra"]
+          }
+        }]
+      ]
+    }
+  ]
+}

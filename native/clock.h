@@ -1,0 +1,14 @@
+// What a platform must provide: the two clocks. Both are async-signal-safe.
+#pragma once
+
+#include <cstdint>
+
+namespace daemoniker {
+
+// Nanoseconds of a clock that only moves forward and stands still while the machine sleeps.
+int64_t SteadyNanoseconds() noexcept;
+
+// Microseconds since the epoch.
+int64_t WallMicroseconds() noexcept;
+
+}  // namespace daemoniker

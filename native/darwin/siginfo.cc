@@ -1,0 +1,24 @@
+#include "posix/siginfo.h"
+
+#include <unistd.h>
+
+namespace daemoniker {
+
+// XNU sets si_pid to the process that ran when the signal was posted and si_code to 0 for every
+// signal but SIGCHLD and hardware faults (bsd/kern/kern_sig.c, psignal_internal), so kill(2) to
+// oneself and raise(3) look alike, and sigqueue(3) does not exist.
+void ReadSiginfo(const siginfo_t& info, Arrival* arrival) noexcept {
+  if (info.si_pid <= 0) {
+    arrival->origin = Origin::kKernel;
+    return;
+  }
+  arrival->origin = info.si_pid == getpid() ? Origin::kThread : Origin::kProcess;
+  arrival->sender_pid = info.si_pid;
+  arrival->sender_uid = info.si_uid;
+}
+
+bool IsAbortOfThisProcess(const siginfo_t& info) noexcept {
+  return info.si_signo == SIGABRT && info.si_pid == getpid();
+}
+
+}  // namespace daemoniker

@@ -1,0 +1,59 @@
+#include "exit_watch.h"
+
+#include <atomic>
+
+namespace daemoniker {
+namespace {
+
+std::atomic<bool> leave_javascript_alone{false};
+
+}  // namespace
+
+int ExitWatch::Start(Napi::Env env, int64_t pid, process::Handle handle, double birth,
+                     const Napi::Function& on_exit, ExitWatch** watch) {
+  auto* self = new ExitWatch();
+  int error = self->exit_.Open(pid, handle, birth);
+  if (error == 0) {
+    self->forwarder_ = Forwarder::New(env, on_exit, "daemoniker exit watch", 0, 1);
+    error = self->thread_.Start([](void* raw) { static_cast<ExitWatch*>(raw)->Run(); }, self);
+    if (error != 0) {
+      self->forwarder_.Abort();
+      self->exit_.Close();
+    }
+  }
+  if (error != 0) {
+    delete self;
+    return error;
+  }
+  self->handle_ = handle;
+  self->env_ = env;
+  // Added after the thread-safe function's own hook, so it runs before that one (Node-API: hooks
+  // run in reverse order).
+  napi_add_env_cleanup_hook(env, CleanUpEnvironment, self);
+  *watch = self;
+  return 0;
+}
+
+void ExitWatch::Stop() {
+  napi_remove_env_cleanup_hook(env_, CleanUpEnvironment, this);
+  exit_.Cancel();
+  thread_.Join();
+  forwarder_.Abort();
+  exit_.Close();
+  process::Close(handle_);
+  delete this;
+}
+
+void ExitWatch::LeaveJavaScriptAlone() { leave_javascript_alone.store(true); }
+
+void ExitWatch::Run() {
+  if (exit_.Wait() && !leave_javascript_alone.load()) forwarder_.NonBlockingCall();
+}
+
+void ExitWatch::CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, void*) {
+  if (env != nullptr) on_exit.Call({});
+}
+
+void ExitWatch::CleanUpEnvironment(void* self) { static_cast<ExitWatch*>(self)->Stop(); }
+
+}  // namespace daemoniker

@@ -1,0 +1,44 @@
+// A thread that waits for the end of another process, for terminate(). One for each wait: they are
+// few, and neither the event loop nor libuv's pool must be kept.
+#pragma once
+
+#include <napi.h>
+
+#include "process_exit.h"
+#include "thread.h"
+
+namespace daemoniker {
+
+class ExitWatch {
+ public:
+  // Calls `on_exit` on the event loop, once, when the process is gone; until Stop() the loop stays
+  // alive. On success (0) the process's handle belongs to the watch. Otherwise a libuv error
+  // number.
+  static int Start(Napi::Env env, int64_t pid, process::Handle handle, double birth,
+                   const Napi::Function& on_exit, ExitWatch** watch);
+
+  // On the thread of the environment; called by itself when that ends, a worker being terminated
+  // included. Deletes the watch. `on_exit` is not called any more.
+  void Stop();
+
+  // For atexit: no Node-API is touched any more.
+  static void LeaveJavaScriptAlone();
+
+ private:
+  struct Context {};
+  static void CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, void*);
+  using Forwarder = Napi::TypedThreadSafeFunction<Context, void, CallOnExit>;
+
+  ExitWatch() = default;
+  ~ExitWatch() = default;
+  void Run();
+  static void CleanUpEnvironment(void* self);
+
+  napi_env env_ = nullptr;
+  process::Handle handle_ = process::kNoHandle;
+  ProcessExit exit_;
+  Thread thread_;
+  Forwarder forwarder_;
+};
+
+}  // namespace daemoniker

@@ -1,0 +1,265 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "other_process.h"
+#include "posix/descriptor.h"
+
+// The numbers are the same on every architecture (include/uapi/asm-generic/unistd.h); older C
+// libraries do not name them.
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+namespace daemoniker::process {
+namespace {
+
+// The first bytes of a file in /proc. 0, or a libuv error number.
+int ReadProc(int64_t pid, const char* name, std::string* text) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%lld/%s", static_cast<long long>(pid), name);
+  const Descriptor file(open(path, O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return errno == ENOENT ? -ESRCH : -errno;
+  char buffer[1024];
+  const ssize_t length = read(file.get(), buffer, sizeof buffer);
+  if (length < 0) return -errno;
+  text->assign(buffer, static_cast<size_t>(length));
+  return 0;
+}
+
+double MillisecondsOf(const struct timespec& time) {
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
+}
+
+// When the machine booted, in milliseconds since the epoch. Not /proc/stat's btime, which is cut to
+// whole seconds.
+double BootedAt() {
+  struct timespec now;
+  struct timespec since_boot;
+  clock_gettime(CLOCK_REALTIME, &now);
+  clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  return MillisecondsOf(now) - MillisecondsOf(since_boot);
+}
+
+// A pidfd becomes readable when its process ends (pidfd_open(2)).
+bool IsAlive(Handle handle) {
+  struct pollfd ended = {static_cast<int>(handle), POLLIN, 0};
+  return poll(&ended, 1, 0) == 0;
+}
+
+// proc(5), /proc/pid/stat: "pid (comm) state ppid ...", where comm may contain anything; field 22
+// is the start time in clock ticks since boot.
+bool ParseStat(const std::string& stat, Description* description) {
+  const size_t after_comm = stat.rfind(')');
+  if (after_comm == std::string::npos || after_comm + 2 >= stat.size()) return false;
+  const char* field = stat.c_str() + after_comm + 2;
+  const bool main_thread_ended = *field == 'Z' || *field == 'X';
+  long threads = 0;
+  for (int number = 3; number < 22; ++number) {
+    if (number == 20) threads = std::strtol(field, nullptr, 10);
+    field = std::strchr(field, ' ');
+    if (field == nullptr) return false;
+    ++field;
+  }
+  // The other threads of a process may outlive its main thread (pthread_exit(3)).
+  description->zombie = main_thread_ended && threads <= 1;
+  const double ticks = static_cast<double>(std::strtoull(field, nullptr, 10));
+  description->birth = ticks;
+  description->started_at_ms = BootedAt() + ticks * 1e3 / static_cast<double>(sysconf(_SC_CLK_TCK));
+  return true;
+}
+
+// The line of a descriptor's fdinfo for a lock that keeps F_OFD_SETLK out, or nothing. fdinfo lists
+// the locks of exactly that open file, of every kind (proc(5)):
+// "lock:\t1: OFDLCK ADVISORY  WRITE -1 fe:00:1234 0 EOF". Returns 0 or a libuv error number.
+int LockLine(int64_t pid, const char* descriptor, std::string* found) {
+  char name[32];
+  std::snprintf(name, sizeof name, "fdinfo/%.20s", descriptor);
+  std::string fdinfo;
+  const int error = ReadProc(pid, name, &fdinfo);
+  if (error != 0) return error;
+  for (size_t at = fdinfo.find("lock:\t"); at != std::string::npos;
+       at = fdinfo.find("lock:\t", at + 1)) {
+    std::string line = fdinfo.substr(at, fdinfo.find('\n', at) - at);
+    const bool excludes =
+        line.find(" OFDLCK ") != std::string::npos || line.find(" POSIX ") != std::string::npos;
+    if (excludes && line.find(" WRITE ") != std::string::npos) {
+      *found = line;
+      break;
+    }
+  }
+  return 0;
+}
+
+// Whether such a line, which ends in "major:minor:inode start end", is for this file.
+bool NamesFile(const std::string& line, const FileId& file) {
+  char name[64];
+  std::snprintf(name, sizeof name, " %02x:%02x:%llu ", major(file.device), minor(file.device),
+                static_cast<unsigned long long>(file.index));
+  return line.find(name) != std::string::npos;
+}
+
+// Looks through the open files of a process. kUnknown when they are not for our eyes: a process of
+// another user, with more capabilities, or not dumpable (ptrace(2), access mode checking). The same
+// when we cannot look.
+Holds HasLocked(int64_t pid, const FileId& file, int descriptor) {
+  if (descriptor >= 0) {
+    char number[16];
+    std::snprintf(number, sizeof number, "%d", descriptor);
+    std::string line;
+    if (LockLine(pid, number, &line) == 0 && NamesFile(line, file)) return Holds::kYes;
+  }
+  // Other programs give no hint; some file systems (btrfs) have other device numbers in fdinfo.
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%lld/fd", static_cast<long long>(pid));
+  DIR* directory = opendir(path);
+  if (directory == nullptr) return errno == ENOENT ? Holds::kNo : Holds::kUnknown;
+  Holds holds = Holds::kNo;
+  while (const struct dirent* entry = readdir(directory)) {
+    if (entry->d_name[0] == '.') continue;
+    struct stat status;
+    if (fstatat(dirfd(directory), entry->d_name, &status, 0) != 0) {
+      if (errno == EACCES || errno == EPERM) holds = Holds::kUnknown;
+      continue;
+    }
+    if (status.st_dev != file.device || status.st_ino != file.index) continue;
+    std::string line;
+    const int error = LockLine(pid, entry->d_name, &line);
+    // Closed meanwhile, or we may not look, or have no descriptor left to look with.
+    if (error != 0 && error != -ESRCH) holds = Holds::kUnknown;
+    if (line.empty()) continue;
+    holds = Holds::kYes;
+    break;
+  }
+  closedir(directory);
+  return holds;
+}
+
+// The number of a thread other than the first also has a /proc/number, and kill(2) takes it.
+bool IsThread(int64_t pid) {
+  std::string status;
+  if (ReadProc(pid, "status", &status) != 0) return false;
+  const size_t line = status.find("\nTgid:\t");
+  return line != std::string::npos && std::strtoll(status.c_str() + line + 7, nullptr, 10) != pid;
+}
+
+// pidfd_send_signal(2) may be refused where pidfd_open(2) is not: such a pidfd is of no use.
+bool CanSignalThrough(int pidfd, pid_t pid) {
+  static std::atomic<bool> can{false};
+  if (can || syscall(SYS_pidfd_send_signal, pidfd, 0, nullptr, 0u) == 0) return can = true;
+  if (errno == ENOSYS) return false;
+  // EPERM comes from a seccomp filter as well as from the process's being another user's.
+  if (errno == EPERM && kill(pid, 0) == 0) return false;
+  return can = true;
+}
+
+}  // namespace
+
+int64_t Current() { return getpid(); }
+
+int Open(int64_t pid, Handle* handle) {
+  *handle = kNoHandle;
+  const long fd = syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0u);
+  if (fd >= 0 && CanSignalThrough(static_cast<int>(fd), static_cast<pid_t>(pid))) {
+    *handle = static_cast<Handle>(fd);
+    return 0;
+  }
+  if (fd >= 0) {
+    close(static_cast<int>(fd));
+    return 0;
+  }
+  switch (errno) {
+    case ESRCH:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return -errno;
+    case EINVAL:
+    case ENOENT:
+      // The number of a thread, which is not a process (pidfd_open(2)).
+      return -ESRCH;
+    default:
+      // ENOSYS before Linux 5.3; ENOSYS or EPERM from a seccomp filter.
+      if (IsThread(pid)) return -ESRCH;
+      return kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM ? 0 : -errno;
+  }
+}
+
+void Close(Handle handle) {
+  if (handle != kNoHandle) close(static_cast<int>(handle));
+}
+
+int Describe(int64_t pid, Handle handle, Description* description) {
+  if (handle != kNoHandle && !IsAlive(handle)) return -ESRCH;
+  std::string stat;
+  const int error = ReadProc(pid, "stat", &stat);
+  // Not in /proc, but alive: the mount option hidepid hides the processes of others (proc(5)).
+  if (error == -ESRCH && handle != kNoHandle && IsAlive(handle)) return -EACCES;
+  if (error != 0) return error;
+  return ParseStat(stat, description) ? 0 : -EINVAL;
+}
+
+int Owner(int64_t pid, int64_t* uid) {
+  std::string status;
+  const int error = ReadProc(pid, "status", &status);
+  if (error != 0) return error;
+  // "Uid:\treal\teffective\t...". The owner of /proc/pid itself is root for undumpable processes.
+  const size_t line = status.find("\nUid:\t");
+  if (line == std::string::npos) return -EINVAL;
+  *uid = std::strtoll(status.c_str() + line + 6, nullptr, 10);
+  return 0;
+}
+
+Holds HoldsLock(int64_t pid, const FileId& file, const std::string&, int descriptor) {
+  const Holds holds = HasLocked(pid, file, descriptor);
+  if (holds != Holds::kUnknown) return holds;
+  // Then somebody else whom we can see may be the holder. That takes a millisecond or more, but a
+  // process that may be signalled and not be looked at is rare.
+  DIR* processes = opendir("/proc");
+  if (processes == nullptr) return Holds::kUnknown;
+  bool is_other = false;
+  while (const struct dirent* entry = readdir(processes)) {
+    const int64_t other = std::strtoll(entry->d_name, nullptr, 10);
+    is_other = other > 0 && other != pid && HasLocked(other, file, descriptor) == Holds::kYes;
+    if (is_other) break;
+  }
+  closedir(processes);
+  return is_other ? Holds::kNo : Holds::kUnknown;
+}
+
+int Signal(int64_t pid, Handle handle, int signum) {
+  // kill(2) takes 0 and negative numbers for whole groups.
+  if (pid <= 0) return -EINVAL;
+  const long result = handle == kNoHandle ? kill(static_cast<pid_t>(pid), signum)
+                                          : syscall(SYS_pidfd_send_signal, static_cast<int>(handle),
+                                                    signum, nullptr, 0u);
+  return result == 0 ? 0 : -errno;
+}
+
+std::string CommandName(int64_t pid, int64_t not_after_us) {
+  std::string stat;
+  Description description;
+  if (ReadProc(pid, "stat", &stat) != 0 || !ParseStat(stat, &description)) return {};
+  // Start times are good to 10 ms (USER_HZ).
+  if (description.started_at_ms > static_cast<double>(not_after_us) / 1e3 + 20) return {};
+  const size_t begin = stat.find('(') + 1;
+  return stat.substr(begin, stat.rfind(')') - begin);
+}
+
+}  // namespace daemoniker::process

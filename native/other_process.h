@@ -1,0 +1,68 @@
+// What a platform must provide: other processes, looked at and signalled.
+//
+//   native/linux/process.cc    pidfd_open(2), /proc
+//   native/darwin/process.cc   kill(2), proc_pidinfo, sysctl
+//   native/win32/process.cc    OpenProcess, GetProcessTimes, the signal pipe
+//
+// Errors are libuv's numbers (negative).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace daemoniker {
+
+// Which file, wherever it is called from.
+struct FileId {
+  uint64_t device = 0;
+  uint64_t index = 0;  // inode number, or the Windows file index
+
+  bool operator==(const FileId& other) const {
+    return device == other.device && index == other.index;
+  }
+};
+
+enum class Holds { kNo, kYes, kUnknown };
+
+namespace process {
+
+// This process. Differs from what it was in a child that was forked without exec(3).
+int64_t Current();
+
+// A handle that means this very process even after its PID was reused: a pidfd, a Windows HANDLE.
+using Handle = intptr_t;
+constexpr Handle kNoHandle = -1;
+
+// `handle` is kNoHandle, with 0 returned, where the system has no such handles (macOS; Linux
+// before 5.3, or seccomp). ESRCH when there is no such process.
+int Open(int64_t pid, Handle* handle);
+void Close(Handle handle);
+
+struct Description {
+  bool zombie = false;       // it has ended; its parent has not asked for its status yet
+  double started_at_ms = 0;  // since the epoch, by the clock as it goes now
+  // Another one for another process of the same number, and always the same for this one, whatever
+  // is done to the clock: when it started, in the system's own units.
+  double birth = 0;
+};
+int Describe(int64_t pid, Handle handle, Description* description);
+
+// The user that it runs as, for comparison with a file's owner. ENOTSUP on Windows.
+int Owner(int64_t pid, int64_t* uid);
+
+// Whether that process itself, and not just anybody, holds a lock on the file. `path` is where the
+// file was found (Windows can only ask about an open file), `descriptor` where to look first, or
+// -1.
+Holds HoldsLock(int64_t pid, const FileId& file, const std::string& path, int descriptor);
+
+// Sends `signum`; 0 only checks that it may. On Windows, see signal_pipe.h.
+int Signal(int64_t pid, Handle handle, int signum);
+
+// The name of its command, as `ps -o comm=` shows it. Not the arguments: they may hold secrets, and
+// reading them waits for the other process's memory lock (proc(5), /proc/pid/cmdline), for ever if
+// it hangs. Empty when it cannot be known, or when the process is younger than `not_after_us` (wall
+// clock) and therefore another one.
+std::string CommandName(int64_t pid, int64_t not_after_us);
+
+}  // namespace process
+}  // namespace daemoniker

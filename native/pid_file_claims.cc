@@ -1,0 +1,113 @@
+#include "pid_file_claims.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "no_destroy.h"
+
+namespace daemoniker {
+
+PidFileClaims& PidFileClaims::Instance() {
+  static NoDestroy<PidFileClaims> instance;
+  return *instance;
+}
+
+PidFileClaims::Opened PidFileClaims::Open(const std::string& path, const void* opener) {
+  Opened opened;
+  auto claim = std::make_unique<Claim>();
+  opened.error = claim->handle.Open(path, &opened.created);
+  if (opened.error != 0) return opened;
+  FileReport report;
+  opened.error = claim->handle.Report(&report);
+  if (opened.error != 0) return opened;
+  claim->path = path;
+  claim->id = report.id;
+  claim->opener = opener;
+  claim->created = opened.created;
+
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& other : claims_) {
+    if (other->confirmed && other->id == claim->id) {
+      ++other->users;
+      opened.claim = other->number;
+      opened.shared = true;
+      return opened;
+    }
+  }
+  claim->number = ++last_number_;
+  opened.claim = claim->number;
+  claims_.push_back(std::move(claim));
+  return opened;
+}
+
+LockState PidFileClaims::TryLock(int claim) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Claim* found = Find(claim);
+  const LockState state = found->handle.TryLock();
+  found->locked = state == LockState::kFree;
+  return state;
+}
+
+int PidFileClaims::Report(int claim, FileReport* report) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return Find(claim)->handle.Report(report);
+}
+
+int PidFileClaims::Write(int claim, const std::string& content) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return Find(claim)->handle.Write(content);
+}
+
+bool PidFileClaims::IsCurrent(int claim) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Claim* found = Find(claim);
+  return found->handle.IsStillAt(found->path);
+}
+
+void PidFileClaims::Confirm(int claim, bool remove_at_end) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Claim* found = Find(claim);
+  found->confirmed = true;
+  found->remove_at_end = remove_at_end;
+}
+
+void PidFileClaims::Release(int claim, bool remove_now) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Claim* found = Find(claim);
+  if (found == nullptr || --found->users > 0) return;
+  // While it is locked: whoever waits for the name finds it gone and begins anew.
+  if (found->remove_at_end || remove_now) found->handle.Remove(found->path);
+  claims_.erase(std::find_if(claims_.begin(), claims_.end(),
+                             [&](const auto& other) { return other.get() == found; }));
+}
+
+void PidFileClaims::ReleaseUnconfirmed(const void* opener) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto is_left = [&](const auto& claim) {
+    return !claim->confirmed && claim->opener == opener;
+  };
+  for (const auto& claim : claims_) {
+    // Without the lock it may be somebody else's by now, even if it was created here.
+    if (is_left(claim) && claim->created && claim->locked) claim->handle.Remove(claim->path);
+  }
+  claims_.erase(std::remove_if(claims_.begin(), claims_.end(), is_left), claims_.end());
+}
+
+void PidFileClaims::ReleaseAll() {
+  // Another thread may hold the mutex for ever, because exit() may have been called anywhere.
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  for (const auto& claim : claims_) {
+    if (claim->remove_at_end) claim->handle.Remove(claim->path);
+  }
+  claims_.clear();
+}
+
+PidFileClaims::Claim* PidFileClaims::Find(int number) {
+  for (const auto& claim : claims_) {
+    if (claim->number == number) return claim.get();
+  }
+  return nullptr;
+}
+
+}  // namespace daemoniker

@@ -1,0 +1,68 @@
+// The PID files that this process holds, whichever of its threads or handlers asked for them.
+//
+// In native code because they are shared between worker threads and because atexit must be able to
+// remove them when no JavaScript runs any more. A claim is used through a small number that
+// JavaScript keeps.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "pid_file.h"
+
+namespace daemoniker {
+
+class PidFileClaims {
+ public:
+  static PidFileClaims& Instance();
+
+  struct Opened {
+    int error = 0;         // 0, or a libuv error number
+    int claim = 0;         // number of the claim, from 1
+    bool created = false;  // the file was missing
+    bool shared = false;   // this process holds it already: nothing more to do than Release()
+  };
+  // `opener` is whoever may end before Confirm(): see ReleaseUnconfirmed().
+  Opened Open(const std::string& path, const void* opener);
+
+  LockState TryLock(int claim);
+  int Report(int claim, FileReport* report);
+  int Write(int claim, const std::string& content);
+  bool IsCurrent(int claim);
+  // From now on Open() shares it, and its end removes the file if `remove_at_end`.
+  void Confirm(int claim, bool remove_at_end);
+  // Removes the file at the last release if Confirm() said so; `remove_now` overrides that, for a
+  // claim that was never confirmed.
+  void Release(int claim, bool remove_now);
+
+  // What this opener opened and has not confirmed: a worker that was terminated in between.
+  void ReleaseUnconfirmed(const void* opener);
+
+  // For atexit: releases everything.
+  void ReleaseAll();
+
+ private:
+  struct Claim {
+    int number = 0;
+    std::string path;
+    FileId id;
+    PidFileHandle handle;
+    const void* opener = nullptr;
+    bool created = false;
+    bool locked = false;
+    int users = 1;
+    bool confirmed = false;
+    bool remove_at_end = false;
+  };
+
+  Claim* Find(int number);
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Claim>> claims_;
+  int last_number_ = 0;
+};
+
+}  // namespace daemoniker

@@ -1,0 +1,48 @@
+#include "posix/file_lock.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <climits>
+
+namespace daemoniker {
+namespace {
+
+// The length of our locks says which descriptor holds them, so that whoever checks the holder need
+// not search all of a busy server's descriptors. Any length beyond this covers the whole file.
+constexpr off_t kWholeFile = off_t{1} << 40;
+
+}  // namespace
+
+LockState LockWholeFile(int fd) {
+  // l_pid must be 0 (fcntl(2), open file description locks).
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_len = kWholeFile + fd;
+  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return LockState::kFree;
+  switch (errno) {
+    case EINVAL:
+    case ENOLCK:
+    case ENOSYS:
+    case EOPNOTSUPP:
+    case EPERM:  // a seccomp filter
+      return LockState::kUnsupported;
+    default:
+      return LockState::kHeld;
+  }
+}
+
+LockState TestLock(int fd, int* descriptor) {
+  *descriptor = -1;
+  struct flock lock = {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return LockState::kUnsupported;
+  if (lock.l_type == F_UNLCK) return LockState::kFree;
+  const off_t said = lock.l_len - kWholeFile;
+  if (lock.l_start == 0 && said >= 0 && said <= INT_MAX) *descriptor = static_cast<int>(said);
+  return LockState::kHeld;
+}
+
+}  // namespace daemoniker

@@ -1,0 +1,56 @@
+#include "thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace daemoniker {
+namespace {
+
+constexpr size_t kStackSize = 128 * 1024;
+
+struct StartArguments {
+  void (*body)(void*);
+  void* argument;
+};
+
+void* Run(void* raw) {
+  const StartArguments start = *static_cast<StartArguments*>(raw);
+  delete static_cast<StartArguments*>(raw);
+  start.body(start.argument);
+  return nullptr;
+}
+
+}  // namespace
+
+int Thread::Start(void (*body)(void*), void* argument) {
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0) return -error;
+  pthread_attr_setstacksize(&attributes, kStackSize);
+
+  // A thread inherits the mask of its creator (pthread_create(3)).
+  sigset_t all;
+  sigset_t previous;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &previous);
+  auto* start = new StartArguments{body, argument};
+  pthread_t thread;
+  error = pthread_create(&thread, &attributes, Run, start);
+  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) {
+    delete start;
+    return -error;
+  }
+  native_ = (uintptr_t)thread;  // a number on glibc, a pointer on musl and macOS
+  started_ = true;
+  return 0;
+}
+
+void Thread::Join() {
+  if (!started_) return;
+  started_ = false;
+  pthread_join((pthread_t)native_, nullptr);
+}
+
+}  // namespace daemoniker

@@ -1,0 +1,54 @@
+#include "last_words.h"
+
+#include <windows.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "thread.h"
+#include "win32/handle.h"
+
+namespace daemoniker {
+namespace {
+
+// Enough for a line that is not going to be stuck, by a thread that has to start first, on a busy
+// machine.
+constexpr DWORD kPatienceMs = 100;
+
+struct Line {
+  char text[256];
+  DWORD length;
+  HANDLE written;
+};
+
+void Write(void* raw) {
+  const Line* line = static_cast<Line*>(raw);
+  const HANDLE standard_error = GetStdHandle(STD_ERROR_HANDLE);
+  // Standard handles may have been opened for overlapped I/O; then a write without OVERLAPPED is
+  // not allowed. Only disk files would take a position from it.
+  OVERLAPPED overlapped = {};
+  OVERLAPPED* position = GetFileType(standard_error) == FILE_TYPE_PIPE ? &overlapped : nullptr;
+  DWORD count = 0;
+  if (!WriteFile(standard_error, line->text, line->length, &count, position) &&
+      GetLastError() == ERROR_IO_PENDING) {
+    GetOverlappedResult(standard_error, &overlapped, &count, TRUE);
+  }
+  SetEvent(line->written);
+}
+
+}  // namespace
+
+// Windows cannot tell whether a write will block: a full pipe does, and so does a console in which
+// text is being selected. So another thread writes, and is left alone if it is stuck.
+void LastWords(const char* text) {
+  auto* line = new Line();
+  line->length = static_cast<DWORD>(std::min(std::strlen(text), sizeof line->text));
+  std::memcpy(line->text, text, line->length);
+  line->written = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+  Thread writer;
+  if (line->written == nullptr || writer.Start(Write, line) != 0) return;
+  WaitForSingleObject(line->written, kPatienceMs);
+  // Neither joined nor freed: the process ends now.
+}
+
+}  // namespace daemoniker

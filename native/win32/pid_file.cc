@@ -1,0 +1,203 @@
+#include "pid_file.h"
+
+#include <windows.h>
+
+#include "win32/error_codes.h"
+#include "win32/file_id.h"
+#include "win32/file_lock.h"
+#include "win32/file_time.h"
+#include "win32/handle.h"
+#include "win32/wide.h"
+
+namespace daemoniker {
+namespace {
+
+// Others may read, write and delete the file that we hold: the lock alone decides.
+constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+
+HANDLE HandleOf(intptr_t native) { return reinterpret_cast<HANDLE>(native); }
+
+// A virus scanner that has just found the new file, or a file whose deletion is under way, is in
+// the way for a moment only. INVALID_HANDLE_VALUE with GetLastError().
+HANDLE OpenShared(const std::wstring& path, DWORD access, DWORD disposition, DWORD flags) {
+  constexpr int kAttempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    const HANDLE file =
+        CreateFileW(path.c_str(), access, kShareAll, nullptr, disposition, flags, nullptr);
+    if (file != INVALID_HANDLE_VALUE || attempt == kAttempts) return file;
+    const DWORD error = GetLastError();
+    if (error != ERROR_SHARING_VIOLATION && error != ERROR_ACCESS_DENIED) return file;
+    Sleep(2);
+  }
+}
+
+FileKind KindOf(HANDLE file, DWORD attributes) {
+  switch (GetFileType(file)) {
+    case FILE_TYPE_DISK:
+      return (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? FileKind::kDirectory
+                                                          : FileKind::kRegular;
+    case FILE_TYPE_PIPE:
+      return FileKind::kFifo;
+    default:
+      return FileKind::kOther;
+  }
+}
+
+// 0, or a libuv error number.
+int FillReport(HANDLE file, FileReport* report, const char** failed_call) {
+  *failed_call = "fstat";
+  BY_HANDLE_FILE_INFORMATION information;
+  if (!GetFileInformationByHandle(file, &information)) return LastUvError();
+  report->kind = KindOf(file, information.dwFileAttributes);
+  if (!ReadFileId(file, &report->id)) return LastUvError();
+  report->modified_at_ms = MillisecondsSinceEpoch(information.ftLastWriteTime);
+  report->size =
+      (static_cast<uint64_t>(information.nFileSizeHigh) << 32) | information.nFileSizeLow;
+  if (report->kind != FileKind::kRegular) return 0;
+
+  *failed_call = "read";
+  char buffer[kPidFileReadLimit];
+  DWORD length = 0;
+  OVERLAPPED from_the_start = {};
+  if (!ReadFile(file, buffer, sizeof buffer, &length, &from_the_start) &&
+      GetLastError() != ERROR_HANDLE_EOF) {
+    return LastUvError();
+  }
+  report->content.assign(buffer, length);
+  return 0;
+}
+
+bool Truncate(HANDLE file) {
+  FILE_END_OF_FILE_INFO end = {};
+  return SetFileInformationByHandle(file, FileEndOfFileInfo, &end, sizeof end) != FALSE;
+}
+
+// FILE_DISPOSITION_INFO_EX (Windows 10 1709), which older SDKs do not declare.
+struct DispositionEx {
+  DWORD flags;
+};
+constexpr auto kFileDispositionInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(21);
+constexpr DWORD kDelete = 1;
+constexpr DWORD kPosixSemantics = 2;  // the name is gone at once, not with the last handle
+
+// Deletes the very file that is open, whatever its path names by now.
+bool Delete(HANDLE file) {
+  DispositionEx posix = {kDelete | kPosixSemantics};
+  if (SetFileInformationByHandle(file, kFileDispositionInfoEx, &posix, sizeof posix)) return true;
+  FILE_DISPOSITION_INFO disposition = {};
+  disposition.DeleteFile = TRUE;
+  return SetFileInformationByHandle(file, FileDispositionInfo, &disposition, sizeof disposition) !=
+         FALSE;
+}
+
+}  // namespace
+
+int ExaminePidFile(const std::string& path, FileReport* report, LockState* lock,
+                   const char** failed_call) {
+  *failed_call = "open";
+  const std::wstring native_path = NativePath(path);
+  if (NamesADevice(native_path)) {
+    report->kind = NamesAPipe(native_path) ? FileKind::kFifo : FileKind::kOther;
+    return 0;
+  }
+  // Backup semantics: without them directories cannot be opened (MSDN, CreateFile).
+  const OwnedHandle file(
+      OpenShared(native_path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS));
+  if (!file.valid()) return LastUvError();
+  const int error = FillReport(file.get(), report, failed_call);
+  if (error == 0 && report->kind == FileKind::kRegular) *lock = TestPidFileLock(file.get());
+  return error;
+}
+
+int PidFileHandle::Open(const std::string& path, bool* created) {
+  const std::wstring native_path = NativePath(path);
+  if (NamesADevice(native_path)) return uv::kEinval;
+  // The link itself and not what it points to, so that it can be refused.
+  constexpr DWORD kFlags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT;
+  constexpr DWORD kReadWrite = GENERIC_READ | GENERIC_WRITE;
+  // Whether it was missing is only known for sure with CREATE_NEW. Two rounds, because it may
+  // appear or vanish in between.
+  int error = 0;
+  for (int round = 0; round < 2; ++round) {
+    OwnedHandle file(OpenShared(native_path, kReadWrite | DELETE, CREATE_NEW, kFlags));
+    *created = file.valid();
+    if (!file.valid() && GetLastError() == ERROR_FILE_EXISTS) {
+      file.Reset(OpenShared(native_path, kReadWrite | DELETE, OPEN_EXISTING, kFlags));
+      // Whoever may write a file may not always delete it.
+      if (!file.valid() && GetLastError() == ERROR_ACCESS_DENIED) {
+        file.Reset(OpenShared(native_path, kReadWrite, OPEN_EXISTING, kFlags));
+      }
+    }
+    if (file.valid()) {
+      FILE_ATTRIBUTE_TAG_INFO tag = {};
+      GetFileInformationByHandleEx(file.get(), FileAttributeTagInfo, &tag, sizeof tag);
+      // Other reparse points (deduplicated or cloud files) are the file itself.
+      if (IsReparseTagNameSurrogate(tag.ReparseTag)) return uv::kEloop;
+      native_ = reinterpret_cast<intptr_t>(file.Release());
+      return 0;
+    }
+    const DWORD reason = GetLastError();
+    error = LastUvError();
+    const DWORD attributes = GetFileAttributesW(native_path.c_str());
+    if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
+      return uv::kEisdir;
+    }
+    if (reason != ERROR_FILE_NOT_FOUND) break;
+  }
+  return error;
+}
+
+void PidFileHandle::Close() {
+  if (native_ != -1) CloseHandle(HandleOf(native_));
+  native_ = -1;
+}
+
+LockState PidFileHandle::TryLock() { return LockPidFile(HandleOf(native_)); }
+
+int PidFileHandle::Report(FileReport* report) {
+  const char* failed_call;
+  return FillReport(HandleOf(native_), report, &failed_call);
+}
+
+int PidFileHandle::Write(const std::string& content) {
+  const HANDLE file = HandleOf(native_);
+  if (!Truncate(file)) return LastUvError();
+  DWORD written = 0;
+  OVERLAPPED at_the_start = {};
+  if (!WriteFile(file, content.data(), static_cast<DWORD>(content.size()), &written,
+                 &at_the_start)) {
+    return LastUvError();
+  }
+  if (written != content.size()) {
+    // A full disk took a part: that must not be read as another PID.
+    Truncate(file);
+    return uv::kEnospc;
+  }
+  // Otherwise others may see the old time until the file is closed (MSDN, "File Times").
+  FILETIME now;
+  GetSystemTimePreciseAsFileTime(&now);
+  SetFileTime(file, nullptr, nullptr, &now);
+  return 0;
+}
+
+bool PidFileHandle::IsStillAt(const std::string& path) {
+  FILE_STANDARD_INFO standard = {};
+  if (GetFileInformationByHandleEx(HandleOf(native_), FileStandardInfo, &standard,
+                                   sizeof standard) &&
+      standard.DeletePending) {
+    return false;
+  }
+  const OwnedHandle named(OpenShared(NativePath(path), FILE_READ_ATTRIBUTES, OPEN_EXISTING,
+                                     FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT));
+  FileId held_id;
+  FileId named_id;
+  return named.valid() && ReadFileId(HandleOf(native_), &held_id) &&
+         ReadFileId(named.get(), &named_id) && held_id == named_id;
+}
+
+void PidFileHandle::Remove(const std::string& path) {
+  if (!IsStillAt(path) || Delete(HandleOf(native_))) return;
+  Truncate(HandleOf(native_));
+}
+
+}  // namespace daemoniker

@@ -1,0 +1,169 @@
+#include <windows.h>
+
+#include <csignal>
+
+#include "other_process.h"
+#include "win32/error_codes.h"
+#include "win32/file_id.h"
+#include "win32/file_lock.h"
+#include "win32/file_time.h"
+#include "win32/handle.h"
+#include "win32/signal_pipe.h"
+#include "win32/wide.h"
+
+namespace daemoniker::process {
+namespace {
+
+// Windows has no such signal, but Node.js has the number.
+constexpr int kSigkill = 9;
+
+// Windows takes the lowest two bits of a PID for nothing: OpenProcess(pid + 1) opens `pid`.
+HANDLE OpenExactly(int64_t pid, DWORD access) {
+  if (pid <= 0 || pid > MAXDWORD) {
+    SetLastError(ERROR_INVALID_PARAMETER);
+    return nullptr;
+  }
+  const HANDLE process = ::OpenProcess(access, FALSE, static_cast<DWORD>(pid));
+  if (process == nullptr || GetProcessId(process) == static_cast<DWORD>(pid)) return process;
+  CloseHandle(process);
+  SetLastError(ERROR_INVALID_PARAMETER);
+  return nullptr;
+}
+
+// -1 would be this process (MSDN, GetCurrentProcess).
+static_assert(kNoHandle == -1);
+
+// Opens the process unless `handle` already is it.
+class Opened {
+ public:
+  Opened(int64_t pid, Handle handle) : handle_(handle), is_ours_(handle == kNoHandle) {
+    if (is_ours_) error_ = Open(pid, &handle_);
+  }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+  ~Opened() {
+    if (is_ours_) Close(handle_);
+  }
+
+  int error() const { return error_; }
+  HANDLE get() const { return reinterpret_cast<HANDLE>(handle_); }
+
+ private:
+  Handle handle_;
+  bool is_ours_;
+  int error_ = 0;
+};
+
+// It is still there for those who have it open, like a zombie.
+bool HasEnded(HANDLE process) {
+  const DWORD waited = WaitForSingleObject(process, 0);
+  if (waited != WAIT_FAILED) return waited == WAIT_OBJECT_0;
+  // Opened without the right to wait.
+  DWORD exit_code = STILL_ACTIVE;
+  return GetExitCodeProcess(process, &exit_code) && exit_code != STILL_ACTIVE;
+}
+
+bool StartedAt(HANDLE process, FILETIME* started) {
+  FILETIME unused;
+  return GetProcessTimes(process, started, &unused, &unused, &unused) != FALSE;
+}
+
+bool MayTerminate(HANDLE process) {
+  HANDLE duplicate = nullptr;
+  if (!DuplicateHandle(GetCurrentProcess(), process, GetCurrentProcess(), &duplicate,
+                       PROCESS_TERMINATE, FALSE, 0)) {
+    return false;
+  }
+  CloseHandle(duplicate);
+  return true;
+}
+
+bool EndsWithoutHandler(int signum) {
+  return signum == SIGINT || signum == SIGTERM || signum == SIGABRT;
+}
+
+}  // namespace
+
+int64_t Current() { return GetCurrentProcessId(); }
+
+int Open(int64_t pid, Handle* handle) {
+  *handle = kNoHandle;
+  constexpr DWORD kLook = PROCESS_QUERY_LIMITED_INFORMATION;
+  // As many rights as we get: looking is allowed more often than ending.
+  for (const DWORD access : {kLook | SYNCHRONIZE | PROCESS_TERMINATE, kLook | SYNCHRONIZE, kLook}) {
+    const HANDLE process = OpenExactly(pid, access);
+    if (process != nullptr) {
+      *handle = reinterpret_cast<Handle>(process);
+      return 0;
+    }
+    if (GetLastError() != ERROR_ACCESS_DENIED) break;
+  }
+  return GetLastError() == ERROR_INVALID_PARAMETER ? uv::kEsrch : LastUvError();
+}
+
+void Close(Handle handle) {
+  if (handle != kNoHandle) CloseHandle(reinterpret_cast<HANDLE>(handle));
+}
+
+int Describe(int64_t pid, Handle handle, Description* description) {
+  const Opened process(pid, handle);
+  if (process.error() != 0) return process.error();
+  FILETIME started;
+  if (!StartedAt(process.get(), &started)) return LastUvError();
+  description->zombie = HasEnded(process.get());
+  description->started_at_ms = MillisecondsSinceEpoch(started);
+  description->birth = description->started_at_ms;
+  return 0;
+}
+
+int Owner(int64_t, int64_t*) { return uv::kEnotsup; }
+
+Holds HoldsLock(int64_t pid, const FileId& id, const std::string& path, int) {
+  const OwnedHandle process(OpenExactly(pid, PROCESS_QUERY_LIMITED_INFORMATION));
+  FILETIME started;
+  if (!process.valid()) {
+    return GetLastError() == ERROR_INVALID_PARAMETER ? Holds::kNo : Holds::kUnknown;
+  }
+  if (!StartedAt(process.get(), &started)) return Holds::kUnknown;
+  const OwnedHandle file(CreateFileW(NativePath(path).c_str(), GENERIC_READ,
+                                     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                     nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
+  FileId named;
+  if (!file.valid() || !ReadFileId(file.get(), &named) || !(named == id)) return Holds::kUnknown;
+  return TestHolder(file.get(), pid, Ticks(started));
+}
+
+int Signal(int64_t pid, Handle handle, int signum) {
+  const Opened opened(pid, handle);
+  if (opened.error() != 0) return opened.error();
+  const HANDLE process = opened.get();
+  if (HasEnded(process)) return uv::kEsrch;
+  if (signum == 0) return MayTerminate(process) ? 0 : uv::kEperm;
+  if (signum != kSigkill) {
+    // The handle keeps the PID from being used for another process meanwhile.
+    const int error = signal_pipe::Send(pid, signum);
+    if (error != uv::kEnoent) return error != 0 && HasEnded(process) ? uv::kEsrch : error;
+    if (!EndsWithoutHandler(signum)) return uv::kEnosys;
+  }
+  if (TerminateProcess(process, static_cast<UINT>(signum))) return 0;
+  const int error = LastUvError();
+  return HasEnded(process) ? uv::kEsrch : error;
+}
+
+std::string CommandName(int64_t pid, int64_t not_after_us) {
+  const OwnedHandle process(OpenExactly(pid, PROCESS_QUERY_LIMITED_INFORMATION));
+  FILETIME started;
+  // The clock of start times may step, by one tick.
+  constexpr int64_t kToleranceUs = 20 * 1000;
+  if (!process.valid() || !StartedAt(process.get(), &started) ||
+      MicrosecondsSinceEpoch(started) > not_after_us + kToleranceUs) {
+    return {};
+  }
+  std::wstring image(32768, L'\0');
+  DWORD length = static_cast<DWORD>(image.size());
+  if (!QueryFullProcessImageNameW(process.get(), 0, image.data(), &length)) return {};
+  image.resize(length);
+  return Narrow(image.substr(image.find_last_of(L"\\/") + 1));
+}
+
+}  // namespace daemoniker::process

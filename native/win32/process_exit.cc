@@ -1,0 +1,33 @@
+#include "process_exit.h"
+
+#include <windows.h>
+
+#include "win32/error_codes.h"
+
+namespace daemoniker {
+
+int ProcessExit::Open(int64_t pid, process::Handle handle, double birth) {
+  pid_ = pid;
+  handle_ = handle;
+  birth_ = birth;
+  // It may have been opened without the right to wait (SYNCHRONIZE).
+  if (WaitForSingleObject(reinterpret_cast<HANDLE>(handle), 0) == WAIT_FAILED) return LastUvError();
+  const HANDLE event = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+  if (event == nullptr) return LastUvError();
+  cancel_ = reinterpret_cast<intptr_t>(event);
+  return 0;
+}
+
+void ProcessExit::Close() {
+  if (cancel_ != -1) CloseHandle(reinterpret_cast<HANDLE>(cancel_));
+  cancel_ = -1;
+}
+
+bool ProcessExit::Wait() {
+  const HANDLE either[] = {reinterpret_cast<HANDLE>(cancel_), reinterpret_cast<HANDLE>(handle_)};
+  return WaitForMultipleObjects(2, either, FALSE, INFINITE) == WAIT_OBJECT_0 + 1;
+}
+
+void ProcessExit::Cancel() { SetEvent(reinterpret_cast<HANDLE>(cancel_)); }
+
+}  // namespace daemoniker

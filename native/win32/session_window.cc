@@ -1,0 +1,80 @@
+#include "win32/session_window.h"
+
+#include <windows.h>
+
+#include <atomic>
+
+#include "win32/arrivals.h"
+#include "win32/error_codes.h"
+
+namespace daemoniker {
+namespace {
+
+// Found by this name in the end-to-end tests.
+constexpr wchar_t kClassName[] = L"daemoniker.SessionWindow";
+
+// WM_ENDSESSION is being answered, until the end of the process.
+std::atomic<bool> holding{false};
+
+LRESULT CALLBACK OnMessage(HWND window, UINT message, WPARAM wparam, LPARAM lparam) {
+  if (message == WM_QUERYENDSESSION) return TRUE;  // no objection; others may still have one
+  if (message == WM_ENDSESSION) {
+    // MSDN, WM_ENDSESSION: "the session can end any time after all applications have returned from
+    // processing this message".
+    if (wparam != FALSE && RecordEnding(&holding) && holding.load()) Sleep(INFINITE);
+    return 0;
+  }
+  return DefWindowProcW(window, message, wparam, lparam);
+}
+
+HWND CreateHiddenWindow() {
+  // The class belongs to this module, so that two copies of the addon do not share a procedure.
+  HMODULE self = nullptr;
+  GetModuleHandleExW(
+      GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+      reinterpret_cast<LPCWSTR>(&OnMessage), &self);
+  WNDCLASSEXW window_class = {};
+  window_class.cbSize = sizeof window_class;
+  window_class.lpfnWndProc = OnMessage;
+  window_class.hInstance = self;
+  window_class.lpszClassName = kClassName;
+  RegisterClassExW(&window_class);
+  // A top-level window: message-only windows (HWND_MESSAGE) get no broadcasts.
+  return CreateWindowExW(0, kClassName, L"daemoniker", WS_OVERLAPPED, 0, 0, 0, 0, nullptr, nullptr,
+                         self, nullptr);
+}
+
+}  // namespace
+
+int SessionWindow::Start() {
+  if (stop_ != nullptr) return 0;
+  stop_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+  if (stop_ == nullptr) return LastUvError();
+  const int error = thread_.Start(Run, this);
+  if (error != 0) Stop();
+  return error;
+}
+
+void SessionWindow::Stop() {
+  if (stop_ == nullptr) return;
+  SetEvent(stop_);
+  // Should the session end this very moment, the thread stays for the rest of the process: when it
+  // returned, the system might end the process in the middle of its cleaning up.
+  if (holding.load()) return;
+  thread_.Join();
+  CloseHandle(stop_);
+  stop_ = nullptr;
+}
+
+void SessionWindow::Run(void* raw) {
+  const HANDLE stop = static_cast<SessionWindow*>(raw)->stop_;
+  const HWND window = CreateHiddenWindow();
+  if (window == nullptr) return;
+  while (MsgWaitForMultipleObjects(1, &stop, FALSE, INFINITE, QS_ALLINPUT) == WAIT_OBJECT_0 + 1) {
+    MSG message;
+    while (PeekMessageW(&message, nullptr, 0, 0, PM_REMOVE)) DispatchMessageW(&message);
+  }
+  DestroyWindow(window);
+}
+
+}  // namespace daemoniker

@@ -1,0 +1,65 @@
+// How send() reaches a process on Windows, which has no signals between processes: every process
+// with a running handler serves one named pipe, \\.\pipe\daemoniker-<pid>.
+//
+// A client sends one Request as one message and gets one Reply: the signal has been recorded. Both
+// ends check who the other one is. Nothing waits longer than a known time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "thread.h"
+
+namespace daemoniker {
+
+namespace signal_pipe {
+
+constexpr uint32_t kMagic = 0x4b4e4d44;  // "DMNK"
+constexpr uint16_t kVersion = 1;
+
+// Later versions append fields; a server answers in the version that it was asked in.
+struct Request {
+  uint32_t magic;
+  uint16_t version;
+  uint16_t length;  // of the whole message
+  int32_t signum;
+};
+
+enum class Outcome : int32_t { kRecorded = 0, kNotTaken = 1 };
+
+struct Reply {
+  uint32_t magic;
+  uint16_t version;
+  uint16_t length;
+  int32_t outcome;  // Outcome
+};
+
+std::wstring Name(int64_t pid);
+
+// The client. 0 once the signal is recorded; ENOENT when there is no such pipe, so no handler
+// runs; ENOSYS when its handlers do not take this signal; ETIMEDOUT when it does not answer; EPROTO
+// when what answers is not that process or not our server; any other error of the system.
+int Send(int64_t pid, int signum);
+
+}  // namespace signal_pipe
+
+class SignalPipeServer {
+ public:
+  // 0, or a libuv error number: EADDRINUSE when somebody else has taken the name.
+  int Start();
+  // Finishes the exchange that is under way.
+  void Stop();
+
+ private:
+  static void Run(void* self);
+  bool AwaitClient();
+  void Serve();
+
+  Thread thread_;
+  // HANDLEs.
+  void* pipe_ = nullptr;
+  void* io_done_ = nullptr;
+  void* stop_ = nullptr;
+};
+
+}  // namespace daemoniker

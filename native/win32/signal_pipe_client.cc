@@ -1,0 +1,111 @@
+#include <windows.h>
+
+#include <algorithm>
+
+#include "win32/error_codes.h"
+#include "win32/handle.h"
+#include "win32/overlapped.h"
+#include "win32/signal_pipe.h"
+
+namespace daemoniker::signal_pipe {
+namespace {
+
+// For everything together. The server answers from a thread of its own that waits for nothing
+// else, so this is for suspended processes and for many senders at once.
+constexpr DWORD kPatienceMs = 2000;
+
+// The system's own word for a reply that is too long.
+constexpr DWORD kNotOurs = ERROR_MORE_DATA;
+
+class TimeLimit {
+ public:
+  explicit TimeLimit(DWORD milliseconds) : end_(GetTickCount64() + milliseconds) {}
+  // At least 1: 0 means "the default" to WaitNamedPipe().
+  DWORD Remaining() const {
+    const ULONGLONG now = GetTickCount64();
+    return now >= end_ ? 1 : static_cast<DWORD>(end_ - now);
+  }
+  bool Passed() const { return GetTickCount64() >= end_; }
+
+ private:
+  ULONGLONG end_;
+};
+
+// The server of the other end went away in the middle, or has not yet let its last client go.
+bool IsGone(DWORD error) {
+  return error == ERROR_BROKEN_PIPE || error == ERROR_NO_DATA || error == ERROR_PIPE_NOT_CONNECTED;
+}
+
+// ERROR_SUCCESS, or what went wrong.
+DWORD Connect(const std::wstring& name, const TimeLimit& limit, OwnedHandle* pipe) {
+  for (;;) {
+    // A server that is not the one we mean must not act in our name: SECURITY_IDENTIFICATION (MSDN,
+    // "Impersonation Levels").
+    pipe->Reset(CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                            FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION,
+                            nullptr));
+    if (pipe->valid()) return ERROR_SUCCESS;
+    const DWORD error = GetLastError();
+    if (error != ERROR_PIPE_BUSY) return error;
+    if (limit.Passed()) return ERROR_TIMEOUT;
+    // Another sender may be faster once it is free, or the server may be gone: look again.
+    if (!WaitNamedPipeW(name.c_str(), limit.Remaining())) Sleep(1);
+  }
+}
+
+DWORD Exchange(HANDLE pipe, const Request& request, DWORD timeout_ms, Reply* reply) {
+  DWORD mode = PIPE_READMODE_MESSAGE;
+  if (!SetNamedPipeHandleState(pipe, &mode, nullptr, nullptr)) {
+    // A pipe of bytes has no messages: not ours.
+    return GetLastError() == ERROR_INVALID_PARAMETER ? kNotOurs : GetLastError();
+  }
+  const OwnedHandle done(CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  if (!done.valid()) return GetLastError();
+  OVERLAPPED overlapped = {};
+  overlapped.hEvent = done.get();
+  DWORD length = 0;
+  Request message = request;
+  const BOOL started =
+      TransactNamedPipe(pipe, &message, sizeof message, reply, sizeof *reply, &length, &overlapped);
+  const DWORD error = AwaitIo(pipe, &overlapped, started, timeout_ms, nullptr, &length);
+  if (error != ERROR_SUCCESS) return error;
+  const bool is_ours = length == sizeof *reply && reply->magic == kMagic &&
+                       reply->version == kVersion && reply->length == sizeof *reply;
+  return is_ours ? ERROR_SUCCESS : kNotOurs;
+}
+
+}  // namespace
+
+std::wstring Name(int64_t pid) { return L"\\\\.\\pipe\\daemoniker-" + std::to_wstring(pid); }
+
+int Send(int64_t pid, int signum) {
+  const std::wstring name = Name(pid);
+  const TimeLimit limit(kPatienceMs);
+  const Request request = {kMagic, kVersion, sizeof(Request), signum};
+  for (;;) {
+    OwnedHandle pipe;
+    DWORD error = Connect(name, limit, &pipe);
+    if (error == ERROR_FILE_NOT_FOUND) return uv::kEnoent;
+    if (error == ERROR_TIMEOUT) return uv::kEtimedout;
+    if (error != ERROR_SUCCESS) return UvError(error);
+
+    ULONG server = 0;
+    if (!GetNamedPipeServerProcessId(pipe.get(), &server)) return LastUvError();
+    if (static_cast<int64_t>(server) != pid) return uv::kEproto;
+
+    Reply reply = {};
+    error = Exchange(pipe.get(), request, limit.Remaining(), &reply);
+    if (error == ERROR_SUCCESS) {
+      if (reply.outcome == static_cast<int32_t>(Outcome::kRecorded)) return 0;
+      return reply.outcome == static_cast<int32_t>(Outcome::kNotTaken) ? uv::kEnosys : uv::kEproto;
+    }
+    if (error == ERROR_TIMEOUT) return uv::kEtimedout;
+    if (error == kNotOurs) return uv::kEproto;
+    if (!IsGone(error)) return UvError(error);
+    // It stopped in the middle, and did not acknowledge: begin anew.
+    if (limit.Passed()) return uv::kEtimedout;
+    Sleep(1);
+  }
+}
+
+}  // namespace daemoniker::signal_pipe

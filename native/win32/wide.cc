@@ -1,0 +1,65 @@
+#include "win32/wide.h"
+
+#include <windows.h>
+
+#include <cwchar>
+
+namespace daemoniker {
+namespace {
+
+bool StartsWith(const std::wstring& text, const wchar_t* prefix) {
+  return _wcsnicmp(text.c_str(), prefix, std::wcslen(prefix)) == 0;
+}
+
+}  // namespace
+
+std::wstring Widen(const std::string& utf8) {
+  const int size = static_cast<int>(utf8.size());
+  std::wstring wide(
+      static_cast<size_t>(MultiByteToWideChar(CP_UTF8, 0, utf8.data(), size, nullptr, 0)), L'\0');
+  MultiByteToWideChar(CP_UTF8, 0, utf8.data(), size, wide.data(), static_cast<int>(wide.size()));
+  return wide;
+}
+
+std::string Narrow(const std::wstring& utf16) {
+  const int size = static_cast<int>(utf16.size());
+  std::string narrow(static_cast<size_t>(WideCharToMultiByte(CP_UTF8, 0, utf16.data(), size,
+                                                             nullptr, 0, nullptr, nullptr)),
+                     '\0');
+  WideCharToMultiByte(CP_UTF8, 0, utf16.data(), size, narrow.data(),
+                      static_cast<int>(narrow.size()), nullptr, nullptr);
+  return narrow;
+}
+
+std::wstring NativePath(const std::string& path) {
+  const std::wstring wide = Widen(path);
+  // Already in the form that Windows takes literally.
+  if (StartsWith(wide, L"\\\\?\\")) return wide;
+  const DWORD length = GetFullPathNameW(wide.c_str(), 0, nullptr, nullptr);
+  if (length == 0) return wide;
+  std::wstring full(length, L'\0');
+  full.resize(GetFullPathNameW(wide.c_str(), length, full.data(), nullptr));
+  // MSDN, "Maximum Path Length Limitation": the prefix turns off all parsing, so it only goes in
+  // front of what GetFullPathNameW() has made regular.
+  if (full.size() < MAX_PATH || StartsWith(full, L"\\\\.\\")) return full;
+  if (StartsWith(full, L"\\\\")) return L"\\\\?\\UNC\\" + full.substr(2);
+  return L"\\\\?\\" + full;
+}
+
+bool NamesADevice(const std::wstring& path) {
+  if (StartsWith(path, L"\\\\.\\")) return true;
+  if (StartsWith(path, L"\\\\?\\")) {
+    return !StartsWith(path, L"\\\\?\\UNC\\") && !StartsWith(path, L"\\\\?\\Volume{") &&
+           !(path.size() > 5 && path[5] == L':');
+  }
+  return NamesAPipe(path);
+}
+
+bool NamesAPipe(const std::wstring& path) {
+  if (StartsWith(path, L"\\\\.\\pipe\\") || StartsWith(path, L"\\\\?\\pipe\\")) return true;
+  if (!StartsWith(path, L"\\\\")) return false;
+  const size_t share = path.find(L'\\', 2);
+  return share != std::wstring::npos && _wcsnicmp(path.c_str() + share, L"\\pipe\\", 6) == 0;
+}
+
+}  // namespace daemoniker

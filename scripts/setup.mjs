@@ -1,0 +1,79 @@
+// Makes a fresh clone ready: dependencies, the addon, the compiled TypeScript. Does only what is
+// out of date, so it costs next to nothing the second time.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+process.chdir(root);
+
+step(
+  'dependencies',
+  ['package.json', 'package-lock.json'],
+  'node_modules/.daemoniker-setup',
+  () => {
+    // No install scripts: nothing of the dependencies needs one, and the addon is built below.
+    const [npm, ...args] = npmCommand();
+    run(npm, [...args, 'ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+  },
+);
+step(
+  'native addon',
+  ['binding.gyp', 'native', 'scripts/build-native.mjs'],
+  'build/.daemoniker-setup',
+  () => {
+    run(process.execPath, ['scripts/build-native.mjs']);
+  },
+);
+step('TypeScript', ['tsconfig.json', 'lib', 'package-lock.json'], 'dist/.daemoniker-setup', () => {
+  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);
+});
+
+/**
+ * On Windows npm is npm.cmd, which Node.js runs in a shell only. Run by npm, we know its script; it is
+ * also there where npm is installed with Node.js itself.
+ */
+function npmCommand() {
+  const beside = join(dirname(process.execPath), 'node_modules', 'npm', 'bin', 'npm-cli.js');
+  const script = [process.env.npm_execpath, beside].find(
+    (path) => path?.endsWith('npm-cli.js') && existsSync(path),
+  );
+  return script === undefined ? ['npm'] : [process.execPath, script];
+}
+
+/** Runs `action` unless it has succeeded for just these inputs. */
+function step(name, inputs, stamp, action) {
+  const state = fingerprint(inputs);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return;
+  const begun = performance.now();
+  process.stderr.write(`set-up: ${name} … `);
+  action();
+  writeFileSync(stamp, state);
+  process.stderr.write(`done in ${((performance.now() - begun) / 1000).toFixed(1)} s\n`);
+}
+
+function fingerprint(inputs) {
+  const hash = createHash('sha256').update(
+    `${process.version} ${process.platform} ${process.arch}`,
+  );
+  for (const file of inputs.flatMap(filesBelow).sort())
+    hash.update(file).update(readFileSync(file));
+  return hash.digest('hex');
+}
+
+function filesBelow(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path).flatMap((name) => filesBelow(join(path, name)));
+}
+
+function run(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (status === 0) return;
+  process.stderr.write(`failed\n${stdout ?? ''}${stderr ?? ''}${error ?? ''}`);
+  process.exit(1);
+}

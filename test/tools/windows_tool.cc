@@ -1,0 +1,155 @@
+// What the Windows tests need from the system and JavaScript cannot do.
+//
+//   windows_tool control <pid> <event>
+//       The console control event arrives at that process, as the console would have it: its
+//       control routine runs on a new thread of the process. Says whether that has returned soon
+//       ("returned") or not ("held").
+//   windows_tool end-session <pid>
+//       Its session ends: every top-level window of the process is told so.
+//   windows_tool console <event> <file> <command line>
+//       Runs the command in a new console, and once <file> exists, generates the event for that
+//       console. Exits as the command does.
+//   windows_tool usage <pid>
+//       Writes how many handles and threads that process has.
+//   windows_tool pipe <pid>
+//       A pipe of that process's name that accepts a client and never answers; "own" for the tool's
+//       own. Says so as the fixtures do, and runs until it is killed.
+#include <windows.h>
+// After windows.h, which it needs.
+#include <tlhelp32.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cwchar>
+#include <string>
+
+namespace {
+
+int Fail(const char* what) {
+  std::fprintf(stderr, "%s: error %lu\n", what, GetLastError());
+  return 1;
+}
+
+int Control(DWORD pid, DWORD event) {
+  const HANDLE process = OpenProcess(PROCESS_ALL_ACCESS, FALSE, pid);
+  if (process == nullptr) return Fail("OpenProcess");
+  // At the same address in all processes of one architecture.
+  FARPROC routine = GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "CtrlRoutine");
+  if (routine == nullptr) {
+    routine = GetProcAddress(GetModuleHandleW(L"kernelbase.dll"), "CtrlRoutine");
+  }
+  if (routine == nullptr) return Fail("CtrlRoutine");
+  const HANDLE thread = CreateRemoteThread(
+      process, nullptr, 0,
+      reinterpret_cast<LPTHREAD_START_ROUTINE>(reinterpret_cast<void (*)()>(routine)),
+      reinterpret_cast<void*>(static_cast<ULONG_PTR>(event)), 0, nullptr);
+  if (thread == nullptr) return Fail("CreateRemoteThread");
+  const HANDLE ends[] = {thread, process};
+  const bool returned = WaitForMultipleObjects(2, ends, FALSE, 1000) != WAIT_TIMEOUT;
+  std::printf("%s", returned ? "returned" : "held");
+  return 0;
+}
+
+struct Search {
+  DWORD pid;
+  int found;
+};
+
+BOOL CALLBACK EndSession(HWND window, LPARAM raw) {
+  auto* search = reinterpret_cast<Search*>(raw);
+  DWORD pid = 0;
+  GetWindowThreadProcessId(window, &pid);
+  wchar_t name[64] = L"";
+  GetClassNameW(window, name, 64);
+  if (pid != search->pid || std::wcscmp(name, L"daemoniker.SessionWindow") != 0) return TRUE;
+  ++search->found;
+  DWORD_PTR agrees = 0;
+  if (SendMessageTimeoutW(window, WM_QUERYENDSESSION, 0, 0, SMTO_NORMAL, 5000, &agrees) &&
+      agrees != 0) {
+    // Does not return before the process ends: that is what is being tested.
+    SendNotifyMessageW(window, WM_ENDSESSION, TRUE, 0);
+  }
+  return TRUE;
+}
+
+int EndSessionOf(DWORD pid) {
+  Search search = {pid, 0};
+  EnumWindows(EndSession, reinterpret_cast<LPARAM>(&search));
+  return search.found == 1 ? 0 : Fail("no window");
+}
+
+BOOL WINAPI Ignore(DWORD) { return TRUE; }
+
+int RunInConsole(DWORD event, const wchar_t* file, wchar_t* command) {
+  STARTUPINFOW startup = {};
+  startup.cb = sizeof startup;
+  startup.dwFlags = STARTF_USESTDHANDLES;
+  startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+  startup.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
+  startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
+  FreeConsole();
+  if (!AllocConsole()) return Fail("AllocConsole");
+  ShowWindow(GetConsoleWindow(), SW_HIDE);
+  PROCESS_INFORMATION process = {};
+  if (!CreateProcessW(nullptr, command, nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup,
+                      &process)) {
+    return Fail("CreateProcess");
+  }
+  // After that, because children inherit it.
+  SetConsoleCtrlHandler(Ignore, TRUE);
+  while (GetFileAttributesW(file) == INVALID_FILE_ATTRIBUTES) {
+    if (WaitForSingleObject(process.hProcess, 20) == WAIT_OBJECT_0) break;
+  }
+  if (!GenerateConsoleCtrlEvent(event, 0)) return Fail("GenerateConsoleCtrlEvent");
+  WaitForSingleObject(process.hProcess, INFINITE);
+  DWORD exit_code = 1;
+  GetExitCodeProcess(process.hProcess, &exit_code);
+  return static_cast<int>(exit_code);
+}
+
+int Usage(DWORD pid) {
+  const HANDLE process = OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, pid);
+  DWORD handles = 0;
+  if (process == nullptr || !GetProcessHandleCount(process, &handles)) return Fail("handles");
+  const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+  if (snapshot == INVALID_HANDLE_VALUE) return Fail("threads");
+  int threads = 0;
+  THREADENTRY32 entry = {};
+  entry.dwSize = sizeof entry;
+  for (BOOL more = Thread32First(snapshot, &entry); more; more = Thread32Next(snapshot, &entry)) {
+    if (entry.th32OwnerProcessID == pid) ++threads;
+  }
+  std::printf("%lu %d", handles, threads);
+  return 0;
+}
+
+int ServePipe(DWORD pid) {
+  const std::wstring name = L"\\\\.\\pipe\\daemoniker-" + std::to_wstring(pid);
+  const HANDLE pipe = CreateNamedPipeW(name.c_str(), PIPE_ACCESS_DUPLEX,
+                                       PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT, 1, 64,
+                                       64, 0, nullptr);
+  if (pipe == INVALID_HANDLE_VALUE) return Fail("CreateNamedPipe");
+  std::printf("{\"event\":\"ready\"}\n");
+  std::fflush(stdout);
+  ConnectNamedPipe(pipe, nullptr);
+  Sleep(INFINITE);
+  return 0;
+}
+
+}  // namespace
+
+int wmain(int count, wchar_t** words) {
+  const std::wstring command = count > 1 ? words[1] : L"";
+  const auto number = [&](int index) {
+    return static_cast<DWORD>(std::wcstoul(words[index], nullptr, 10));
+  };
+  if (command == L"control" && count == 4) return Control(number(2), number(3));
+  if (command == L"pipe" && count == 3) {
+    return ServePipe(words[2] == std::wstring(L"own") ? GetCurrentProcessId() : number(2));
+  }
+  if (command == L"usage" && count == 3) return Usage(number(2));
+  if (command == L"end-session" && count == 3) return EndSessionOf(number(2));
+  if (command == L"console" && count == 5) return RunInConsole(number(2), words[3], words[4]);
+  std::fprintf(stderr, "windows_tool: wrong usage\n");
+  return 2;
+}
