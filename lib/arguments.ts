@@ -1,0 +1,38 @@
+// Checks of what users pass in.
+import { fileURLToPath } from 'node:url';
+import { invalidArgType, invalidArgValue } from './errors';
+
+/** A path or a `file:` URL, as a path. */
+export function toPath(name: string, value: unknown, alternative = ''): string {
+  const path = value instanceof URL ? fileURLToPath(value) : value;
+  if (typeof path !== 'string') {
+    throw invalidArgType(name, `of type string or an instance of URL${alternative}`, value);
+  }
+  if (path === '') throw invalidArgValue(name, 'must not be empty', path);
+  if (path.includes('\0')) throw invalidArgValue(name, 'must not contain null bytes', path);
+  return path;
+}
+
+/** An options object with no other keys than these; `undefined` is one with none. */
+export function toOptions<T extends object>(value: unknown, known: readonly (keyof T)[]): T {
+  if (value === undefined) return {} as T;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgType('options', 'of type object', value);
+  }
+  for (const key of Object.keys(value)) {
+    if (!(known as readonly string[]).includes(key)) {
+      throw invalidArgValue(
+        `options.${key}`,
+        `is unknown (known are: ${known.join(', ')})`,
+        (value as Record<string, unknown>)[key],
+      );
+    }
+  }
+  return value as T;
+}
+
+export function toBoolean(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
+  return value;
+}

@@ -1,0 +1,223 @@
+// The command line: daemoniker send|stop|status <pid-file>. Nothing here that the library does not
+// do; only how a shell asks for it, and how a person is told.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { DaemonikerException, PidFileError, SignalError } from './errors';
+import { identify, isLeftEmpty } from './identity';
+import { send } from './send';
+import { signalName, toSignum } from './signals';
+import { terminate, type TerminateOptions, type Termination } from './terminate';
+import { Output } from './cli_output';
+
+const USAGE = `Usage: daemoniker send <pid-file> [signal]   send a signal, SIGTERM by default
+       daemoniker stop <pid-file>            send SIGTERM, wait for the end
+       daemoniker status <pid-file>          tell whether the daemon runs
+
+Options:
+      --timeout <seconds>  stop: how long to wait (default: 10)
+      --kill               stop: after that, end it by SIGKILL
+      --insecure           as root, trust a file that others may write
+      --json               print one JSON object
+  -h, --help               print this
+  -v, --version            print the version
+
+Exit status:
+  send, stop   0 done, or nothing to stop;  1 failed, or it still runs;
+               2 wrong usage
+  status       0 running;  1 not running, but the file exists;  2 wrong usage;
+               3 not running, no file;  4 unknown
+`;
+
+class UsageError extends Error {}
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+type Status = 'running' | 'dead' | 'stopped' | 'unknown';
+
+// Linux Standard Base, "Init Script Actions".
+const STATUS_CODES: Record<Status, number> = { running: 0, dead: 1, stopped: 3, unknown: 4 };
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        timeout: { type: 'string' },
+        kill: { type: 'boolean' },
+        insecure: { type: 'boolean' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+      },
+    });
+  } catch (error) {
+    // Its first sentence says what; the rest is advice for programmers.
+    throw new UsageError((error as Error).message.split(/\. |\n/)[0]);
+  }
+}
+
+type Options = ReturnType<typeof parse>['values'];
+
+const COMMANDS: Record<
+  string,
+  {
+    options: readonly (keyof Options)[];
+    mostArguments: number;
+    run: (path: string, options: Options, output: Output, signal?: string) => unknown;
+  }
+> = {
+  send: { options: ['insecure'], mostArguments: 2, run: runSend },
+  stop: { options: ['timeout', 'kill', 'insecure'], mostArguments: 1, run: runStop },
+  status: { options: [], mostArguments: 1, run: runStatus },
+};
+
+async function runCommand(args: readonly string[]): Promise<void> {
+  const { values: options, positionals } = parse(args);
+  if (options.help === true) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  if (options.version === true) {
+    process.stdout.write(`${version()}\n`);
+    return;
+  }
+  const [name, path, ...rest] = positionals;
+  if (name === undefined) throw new UsageError('Which command?');
+  if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`Unknown command '${name}'`);
+  const command = COMMANDS[name] as (typeof COMMANDS)[string];
+  if (path === undefined || path === '') throw new UsageError(`'${name}' needs a PID file`);
+  const superfluous = rest[command.mostArguments - 1];
+  if (superfluous !== undefined) throw new UsageError(`Unexpected argument '${superfluous}'`);
+  for (const option of Object.keys(options) as (keyof Options)[]) {
+    if (option !== 'json' && !command.options.includes(option)) {
+      throw new UsageError(`'${name}' has no option --${option}`);
+    }
+  }
+  const output = new Output(name, path, options.json === true);
+  try {
+    await command.run(path, options, output, rest[0]);
+  } catch (error) {
+    if (!(error instanceof DaemonikerException)) throw error;
+    const { code, message } = error as PidFileError | SignalError;
+    output.failure(code, message);
+    process.exitCode = FAILED;
+  }
+}
+
+function runSend(path: string, options: Options, output: Output, signal = 'SIGTERM'): void {
+  const signum = parseSignal(signal);
+  send(path, signum, { insecure: options.insecure === true });
+  const name = signum === 0 ? 'signal 0' : signalName(signum);
+  output.result({ signal: name }, `${name} sent`, 'good');
+}
+
+async function runStop(path: string, options: Options, output: Output): Promise<void> {
+  const seconds = parseTimeout(options.timeout ?? '10');
+  const request: TerminateOptions = {
+    timeout: seconds * 1000,
+    kill: options.kill === true,
+    insecure: options.insecure === true,
+  };
+  output.waiting(seconds, request.kill === true);
+  let termination: Termination;
+  try {
+    termination = await terminate(path, request);
+  } finally {
+    output.waited();
+  }
+  const { pid, outcome } = termination;
+  const text = {
+    exited: `process ${pid} has ended`,
+    killed: `process ${pid} did not end within ${seconds} s and was killed`,
+    timeout: `process ${pid} still runs after ${seconds} s`,
+    'not-running': 'not running',
+  }[outcome];
+  output.result({ pid, outcome }, text, outcome === 'timeout' ? 'bad' : 'good');
+  if (outcome === 'timeout') process.exitCode = FAILED;
+}
+
+function runStatus(path: string, _options: Options, output: Output): void {
+  const { status, pid, text, code, message } = examine(path);
+  output.result({ status, pid, code, message }, text, status === 'running' ? 'good' : 'bad');
+  process.exitCode = STATUS_CODES[status];
+}
+
+interface Examination {
+  readonly status: Status;
+  readonly pid: number | null;
+  /** Of the error, where it says more than the status. */
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly text: string;
+}
+
+function examine(path: string): Examination {
+  try {
+    const target = identify(path, { verify: true, insecure: true });
+    target.close();
+    return {
+      status: 'running',
+      pid: target.pid,
+      code: null,
+      message: null,
+      text: `running (process ${target.pid})`,
+    };
+  } catch (error) {
+    if (!(error instanceof SignalError || error instanceof PidFileError)) throw error;
+    const { code, message, pid = null } = error;
+    const found = { pid, code, message };
+    switch (code) {
+      case 'ENOENT':
+        return { ...found, status: 'stopped', text: 'not running (no such file)' };
+      case 'ESRCH':
+        return { ...found, status: 'dead', text: `not running (process ${pid} is gone)` };
+      case 'ERR_PID_FILE_STALE':
+        return {
+          ...found,
+          status: 'dead',
+          text: `not running (its number, ${pid}, belongs to another process by now)`,
+        };
+      default:
+        return error instanceof PidFileError && isLeftEmpty(error)
+          ? { ...found, status: 'dead', text: 'not running (the file is empty)' }
+          : { ...found, status: 'unknown', text: `unknown: ${message}` };
+    }
+  }
+}
+
+/** `SIGTERM`, `TERM`, `term` or `15`. */
+function parseSignal(text: string): number {
+  const name = text.toUpperCase();
+  try {
+    if (/^\d+$/.test(text)) return toSignum(Number(text));
+    return toSignum(name.startsWith('SIG') ? name : `SIG${name}`);
+  } catch {
+    throw new UsageError(`Unknown signal '${text}'`);
+  }
+}
+
+/** Seconds, as timeout(1) and systemd take them. */
+function parseTimeout(text: string): number {
+  const seconds = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && seconds <= 2_000_000) return seconds;
+  throw new UsageError(`--timeout takes seconds, such as 10 or 0.5, not '${text}'`);
+}
+
+function version(): string {
+  const manifest = readFileSync(join(__dirname, '..', 'package.json'), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/** Runs what the arguments say, and sets the exit status. */
+export async function run(args: readonly string[]): Promise<void> {
+  try {
+    await runCommand(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`daemoniker: ${error.message}\n\n${USAGE}`);
+    process.exitCode = WRONG_USAGE;
+  }
+}

@@ -1,0 +1,97 @@
+// What happens in here, for whoever subscribes with node:diagnostics_channel. Channels without
+// subscribers cost one test: no message is made for them.
+import { channel, type Channel } from 'node:diagnostics_channel';
+import type { ReceivedSignal } from './signals';
+
+/** What the channels `daemoniker:start` and `daemoniker:stop` carry. */
+export interface HandlerMessage {
+  /** The path of the handler's PID file as it was given, or `null`. */
+  readonly pidFile: string | null;
+}
+
+/**
+ * What the channels about a signal carry. One object goes through all of them, so it can be the key
+ * of what a subscriber remembers from one to the next.
+ */
+export interface SignalMessage extends HandlerMessage {
+  /** The signal, who sent it, and when. */
+  readonly received: ReceivedSignal;
+  /** The handler is `IGNORE_SIGNAL`: there will be no `daemoniker:handler:begin`. */
+  readonly ignored: boolean;
+  /** In `daemoniker:handler:end`: what the handler returned, such as a promise. */
+  readonly result?: unknown;
+  /** In `daemoniker:handler:end`: what the handler threw. The default handler throws `received`. */
+  readonly error?: unknown;
+}
+
+/**
+ * The channels of `node:diagnostics_channel` that this package publishes on, and what they carry.
+ *
+ * A deadline that ends the process publishes nothing: no JavaScript runs then.
+ *
+ * @example
+ * ```ts
+ * import { subscribe } from 'node:diagnostics_channel';
+ * import type { SignalMessage } from 'daemoniker';
+ *
+ * subscribe('daemoniker:signal', (message) => {
+ *   const { received } = message as SignalMessage;
+ *   console.log(received.name, 'from', received.sender?.command ?? 'unknown');
+ * });
+ * ```
+ */
+export interface DiagnosticsMessages {
+  /** A handler has started. */
+  'daemoniker:start': HandlerMessage;
+  /** A signal has reached the event loop; its handler is next. */
+  'daemoniker:signal': SignalMessage;
+  /** The handler is about to be called. */
+  'daemoniker:handler:begin': SignalMessage;
+  /**
+   * The handler has returned or thrown. What an asynchronous one still does is behind its promise,
+   * `result`.
+   */
+  'daemoniker:handler:end': SignalMessage;
+  /** A handler has stopped; also when the process exits. */
+  'daemoniker:stop': HandlerMessage;
+}
+
+const started = channel('daemoniker:start');
+const signalled = channel('daemoniker:signal');
+const begun = channel('daemoniker:handler:begin');
+const ended = channel('daemoniker:handler:end');
+const stopped = channel('daemoniker:stop');
+
+export function publishStart(pidFile: string | null): void {
+  publish(started, { pidFile });
+}
+
+export function publishStop(pidFile: string | null): void {
+  publish(stopped, { pidFile });
+}
+
+/** Whether a signal has to be told about. */
+export function isWatched(): boolean {
+  return signalled.hasSubscribers || begun.hasSubscribers || ended.hasSubscribers;
+}
+
+/** Calls the handler, and tells about it. */
+export function tellAbout(message: SignalMessage, callHandler: () => unknown): void {
+  publish(signalled, message);
+  if (message.ignored) return;
+  publish(begun, message);
+  let outcome: Pick<SignalMessage, 'result' | 'error'> = {};
+  try {
+    outcome = { result: callHandler() };
+  } catch (error) {
+    outcome = { error };
+    throw error;
+  } finally {
+    publish(ended, Object.assign(message, outcome));
+  }
+}
+
+// What a subscriber throws becomes an uncaught exception of its own; it never gets in here.
+function publish(to: Channel, message: HandlerMessage): void {
+  if (to.hasSubscribers) to.publish(message);
+}

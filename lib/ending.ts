@@ -1,0 +1,47 @@
+// How an exception leaves a handler: to 'uncaughtException', or to the end of the process.
+import { ReceivedSignal, signalName } from './signals';
+import type { NativeBinding } from './native';
+
+/**
+ * Does with an error what the runtime does with an uncaught one. A plain throw would not do: thrown
+ * inside a thread-safe function's callback it is swallowed (deprecation DEP0168).
+ */
+export function raise(error: unknown, native: NativeBinding): void {
+  if (error instanceof ReceivedSignal && error.signum > 0 && !someoneListens(native.hostProcess)) {
+    try {
+      endBySignal(error, native);
+    } catch (thrownByListener) {
+      // Of the end itself: as fatal as at any other end, and not to be swallowed either.
+      native.fatalException(thrownByListener);
+    }
+  } else {
+    native.fatalException(error);
+  }
+}
+
+function someoneListens(host: NodeJS.Process): boolean {
+  return host.listenerCount('uncaughtException') > 0 || host.hasUncaughtExceptionCaptureCallback();
+}
+
+/** As a program without a handler ends, after the `'exit'` listeners. */
+function endBySignal(signal: ReceivedSignal, native: NativeBinding): void {
+  const host = native.hostProcess;
+  // As the runtime does before it ends a process.
+  const emitter: NodeJS.EventEmitter = host; // for which the types know listeners only
+  emitter.emit('uncaughtExceptionMonitor', signal, 'uncaughtException');
+  native.lastWords(`daemoniker: ${describeArrival(signal)}; ending by it\n`);
+
+  const exitCode = 128 + signal.signum;
+  // Added last, so it runs last: another exit code by then is somebody's wish.
+  host.on('exit', () => {
+    if (host.exitCode === exitCode) native.dieAtExit(signal.signum);
+  });
+  host.exit(exitCode);
+}
+
+function describeArrival({ signum, sender }: ReceivedSignal): string {
+  const name = signalName(signum);
+  if (sender === null) return `${name} received`;
+  const command = sender.command === null ? '' : ` (${sender.command})`;
+  return `${name} received from pid ${sender.pid}${command}`;
+}

@@ -1,0 +1,218 @@
+import { getSystemErrorName, inspect } from 'node:util';
+
+/**
+ * The base class of everything that this package throws, but `TypeError` and `RangeError`, which
+ * are for wrong arguments (`ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`).
+ *
+ * @example
+ * ```js
+ * const { DaemonikerException, send } = require('daemoniker');
+ * try {
+ *   send('my.pid', 'SIGTERM');
+ * } catch (error) {
+ *   if (!(error instanceof DaemonikerException)) throw error;
+ *   console.error(error.message);
+ * }
+ * ```
+ */
+export class DaemonikerException extends Error {
+  static {
+    nameAfterClass(this);
+  }
+}
+
+/** Gives the instances of an error class its name, as the built-in error classes do. */
+export function nameAfterClass(errorClass: { name: string; prototype: Error }): void {
+  Object.defineProperty(errorClass.prototype, 'name', {
+    value: errorClass.name,
+    configurable: true,
+    writable: true,
+  });
+}
+
+/** What a failed system call adds to an error, as in Node's own system errors. */
+export interface SystemErrorDetails {
+  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  readonly errno?: number;
+  /** The system call that failed. */
+  readonly syscall?: string;
+}
+
+export interface SignalErrorDetails extends SystemErrorDetails {
+  readonly path?: string;
+  readonly pid?: number;
+}
+
+/**
+ * Signal handling or sending failed. `code` says why:
+ *
+ * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already.
+ * - `ERR_NOT_MAIN_THREAD`: `start()` or `exitWithin()` in a worker thread; signals belong to the main
+ *   thread.
+ * - `ERR_UNKNOWN_SIGNAL`: no such signal on this platform.
+ * - a system error's code: `ESRCH` (no such process), `EPERM` (not ours to signal), `EAGAIN` (no
+ *   thread left), `EMFILE` or `ENFILE` (no descriptor left), with `errno` and `syscall`.
+ * - on Windows also `EADDRINUSE` (another process has taken the name of our pipe), `EPROTO` (what
+ *   answers there is no handler of ours), `ETIMEDOUT` (it does not answer within two seconds) and
+ *   `ENOSYS` (no handler, and Windows itself knows only how to end a process).
+ *
+ * Each code and what to do about it: docs/troubleshooting.md.
+ *
+ * @example
+ * ```js
+ * const { SignalError, send } = require('daemoniker');
+ * try {
+ *   send('my.pid', 'SIGTERM');
+ * } catch (error) {
+ *   if (!(error instanceof SignalError && error.code === 'ESRCH')) throw error;
+ *   console.log(`process ${error.pid} is gone already`);
+ * }
+ * ```
+ */
+export class SignalError extends DaemonikerException {
+  static {
+    nameAfterClass(this);
+  }
+
+  /** Why, in a word for programs. */
+  declare readonly code: string;
+  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  declare readonly errno?: number;
+  /** The system call that failed. */
+  declare readonly syscall?: string;
+  /** The PID file, when there was one. */
+  declare readonly path?: string;
+  /** The process that was to be signalled. */
+  declare readonly pid?: number;
+
+  /** @hidden */
+  constructor(message: string, code: string, details: SignalErrorDetails = {}) {
+    super(message);
+    Object.assign(this, { code }, details);
+  }
+}
+
+export interface PidFileErrorDetails extends SystemErrorDetails {
+  readonly pid?: number | null;
+}
+
+/**
+ * Something is wrong with a PID file. `code` says what:
+ *
+ * - `ERR_PID_FILE_INVALID`: it is not a file that holds one process ID and nothing else.
+ * - `ERR_PID_FILE_LOCKED`: another live daemon has it; `pid` names it, or is `null` when it has not
+ *   written its PID yet.
+ * - `ERR_PID_FILE_FOREIGN`: it is locked, but not by the process that it names.
+ * - `ERR_PID_FILE_STALE`: the process that it names started after it was written.
+ * - `ERR_PID_FILE_INSECURE`: root was asked to trust a file that others may steer.
+ * - a system error's code (`ENOENT`, `EACCES`, `ELOOP`, `ENOSPC`), with `errno` and `syscall`.
+ *
+ * `ERR_PID_FILE_INSECURE` does not exist on Windows, where files have no mode. Each code and what to
+ * do about it: docs/troubleshooting.md.
+ *
+ * @example
+ * ```js
+ * const { PidFileError, SignalHandler1 } = require('daemoniker');
+ * try {
+ *   new SignalHandler1('my.pid').start();
+ * } catch (error) {
+ *   if (!(error instanceof PidFileError && error.code === 'ERR_PID_FILE_LOCKED')) throw error;
+ *   console.error(`already running as process ${error.pid}`);
+ *   process.exitCode = 1;
+ * }
+ * ```
+ */
+export class PidFileError extends DaemonikerException {
+  static {
+    nameAfterClass(this);
+  }
+
+  /** What, in a word for programs. */
+  declare readonly code: string;
+  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  declare readonly errno?: number;
+  /** The system call that failed. */
+  declare readonly syscall?: string;
+  /** The path of the PID file. */
+  declare readonly path: string;
+  /** The process that the file names or that holds it, where the error is about one. */
+  declare readonly pid?: number | null;
+
+  /** @hidden */
+  constructor(message: string, code: string, path: string, details: PidFileErrorDetails = {}) {
+    super(message);
+    Object.assign(this, { code, path }, details);
+  }
+}
+
+/** `ENOENT` for -2. */
+export function systemErrorCode(errno: number): string {
+  return getSystemErrorName(errno);
+}
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EADDRINUSE: 'another process has taken the name of its pipe',
+  EAGAIN: 'the system has no more threads or processes to give',
+  ELOOP: 'it is a symbolic link that is not followed, or that leads back to itself',
+  EMFILE: 'this process has too many open files',
+  ENFILE: 'the system has too many open files',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left on the device',
+  ENOTDIR: 'a part of the path is no directory',
+  ENOSYS: 'it has no handler for this signal, and Windows itself knows only how to end a process',
+  EPERM: 'operation not permitted',
+  EPROTO: 'what answers on its pipe is not its signal handler',
+  EROFS: 'the file system is read-only',
+  ESRCH: 'no such process',
+  ETIMEDOUT: 'its signal handler does not answer',
+};
+
+/** "ENOENT: no such file or directory" for -2. */
+export function explainSystemError(errno: number): string {
+  const code = systemErrorCode(errno);
+  const explanation = EXPLANATIONS[code];
+  return explanation === undefined ? code : `${code}: ${explanation}`;
+}
+
+/** A `TypeError` with Node's code, saying what an argument must be and what it was. */
+export function invalidArgType(name: string, expected: string, actual: unknown): TypeError {
+  return withCode(
+    new TypeError(`The "${name}" argument must be ${expected}. Received ${describe(actual)}`),
+    'ERR_INVALID_ARG_TYPE',
+  );
+}
+
+export function invalidArgValue(name: string, problem: string, actual: unknown): TypeError {
+  return withCode(
+    new TypeError(`The argument "${name}" ${problem}. Received ${describe(actual)}`),
+    'ERR_INVALID_ARG_VALUE',
+  );
+}
+
+export function outOfRange(name: string, expected: string, actual: unknown): RangeError {
+  return withCode(
+    new RangeError(
+      `The value of "${name}" is out of range. It must be ${expected}. Received ${describe(actual)}`,
+    ),
+    'ERR_OUT_OF_RANGE',
+  );
+}
+
+function withCode<E extends Error>(error: E, code: string): E & { code: string } {
+  return Object.assign(error, { code });
+}
+
+/** A short description of any value for an error message. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') {
+    return `type string (${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)})`;
+  }
+  if (typeof value === 'function') return `function ${value.name}`.trimEnd();
+  if (typeof value === 'object' && value !== null) {
+    const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
+    return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object';
+  }
+  if (value === null || value === undefined) return String(value);
+  return `type ${typeof value} (${inspect(value)})`;
+}

@@ -1,0 +1,239 @@
+// Is this process the one that the PID file means?
+import { PidFileError, SignalError, explainSystemError, systemErrorCode } from './errors';
+import {
+  Holds,
+  LockState,
+  isFailure,
+  native,
+  type ExaminedFile,
+  type ExitWatch,
+  type FileReport,
+  type ProcessDescription,
+} from './native';
+import { empty, parsePidFile } from './pid_file_content';
+
+/**
+ * A process starts, then it writes its PID file. Clocks of files are coarse, and the start time is
+ * only known to 10 ms.
+ */
+const TOLERANCE_MS = 2000;
+
+export interface IdentifyOptions {
+  /** Compare the process with the file. */
+  readonly verify: boolean;
+  /** Trust a file that others could have written, even as root. */
+  readonly insecure: boolean;
+  /** It will be waited for: find out when it started even if its lock says enough about it. */
+  readonly toWait?: boolean;
+}
+
+/** The process that a PID file means. Must be closed. */
+export interface Target {
+  readonly pid: number;
+  /** Sends a signal to exactly this process. Throws a SignalError. */
+  signal(signum: number): void;
+  /** Whether it has ended, a zombie included. */
+  isGone(): boolean;
+  /** Calls back, once, when it has ended. Until `close()` this keeps the event loop alive. */
+  whenGone(callback: () => void): void;
+  close(): void;
+}
+
+/**
+ * Finds the process of a PID file. The handle is opened before the process is checked and the
+ * signal goes through it, so the PID cannot be reused in between. Throws a PidFileError, or a
+ * SignalError with `ESRCH` when the process is gone.
+ */
+export function identify(path: string, options: IdentifyOptions): Target {
+  const report = native.examinePath(path);
+  if (isFailure(report)) throw unreadable(path, report.error, report.syscall);
+  const pid = parsePidFile(path, report);
+  if (pid === null) throw empty(path);
+
+  const opened = native.openProcess(pid);
+  if (isFailure(opened)) throw gone(path, pid, opened.error, opened.syscall);
+  const { handle } = opened;
+  let watch: ExitWatch | null = null;
+  const close = (): void => {
+    if (watch !== null) native.unwatchExit(watch);
+    else if (handle !== NO_HANDLE) native.closeProcess(handle);
+  };
+  try {
+    if (!options.insecure) refuseInsecure(path, report, pid);
+    // The holder of a lock needs no further questions: a zombie holds none.
+    const holds = options.verify && holdsItsLock(path, report, pid);
+    const saysEnough = holds && handle !== NO_HANDLE && options.toWait !== true;
+    const living = saysEnough ? null : describeLiving(path, pid, handle);
+    if (options.verify && !holds && living !== null) {
+      compareTimes(path, report, pid, living.startedAt);
+    }
+    return {
+      pid,
+      signal(signum) {
+        const error = native.signalProcess(pid, handle, signum);
+        if (error !== 0) throw unsignalled(path, pid, error);
+        if (handle === NO_HANDLE && living !== null) checkAgain(path, pid, living.birth);
+      },
+      isGone() {
+        const now = native.describeProcess(pid, handle);
+        if (isFailure(now)) return now.error === ESRCH;
+        if (now.zombie) return true;
+        // A handle means this very process, whatever the clock says meanwhile.
+        return handle === NO_HANDLE && living !== null && now.birth !== living.birth;
+      },
+      whenGone(callback) {
+        const result = native.watchExit(pid, handle, living?.birth ?? 0, callback);
+        if (isFailure(result)) throw unwatched(path, pid, result.error, result.syscall);
+        watch = result;
+      },
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Throws `ESRCH` if the process is gone or a zombie. */
+function describeLiving(path: string, pid: number, handle: number): ProcessDescription {
+  const process = native.describeProcess(pid, handle);
+  if (isFailure(process)) throw gone(path, pid, process.error, process.syscall);
+  if (process.zombie) throw gone(path, pid, ESRCH, 'kill');
+  return process;
+}
+
+/** The weaker form, without a handle: at least tell when the PID was reused under our hands. */
+function checkAgain(path: string, pid: number, birth: number): void {
+  const process = native.describeProcess(pid, NO_HANDLE);
+  if (isFailure(process) || process.birth === birth) return;
+  throw new PidFileError(
+    `Process ${pid} of '${path}' ended while it was being signalled, and its number was given to ` +
+      'another process, which may have received the signal',
+    'ERR_PID_FILE_STALE',
+    path,
+    { pid },
+  );
+}
+
+/**
+ * Whether the error is about a file that a daemon has left empty, because it might not delete it;
+ * not one that a daemon, which holds it, is about to write.
+ */
+export function isLeftEmpty(error: PidFileError): boolean {
+  if (error.code !== 'ERR_PID_FILE_INVALID' || error.pid !== null) return false;
+  const report = native.examinePath(error.path);
+  return isFailure(report) || report.lock !== LockState.Held;
+}
+
+const NO_HANDLE = -1;
+const ESRCH = process.platform === 'win32' ? -4040 : -3;
+
+/** Whether a process that is alive is the one that the file means, by the file's time alone. */
+export function startedBefore(startedAt: number, report: FileReport): boolean {
+  return startedAt <= report.modifiedAt + TOLERANCE_MS;
+}
+
+/** Whether the process is known by its lock. Throws `ERR_PID_FILE_FOREIGN` if that is another's. */
+function holdsItsLock(path: string, report: ExaminedFile, pid: number): boolean {
+  if (report.lock !== LockState.Held) return false;
+  const holds = holdsLock(path, report, pid);
+  if (holds === Holds.Yes) return true;
+  // Who may not look at the holder is left with the times.
+  if (holds === Holds.Unknown) return false;
+  // It may have ended since the file was looked at, and then nobody holds it any more.
+  describeLiving(path, pid, NO_HANDLE);
+  const now = native.examinePath(path);
+  if (isFailure(now)) throw unreadable(path, now.error, now.syscall);
+  if (now.lock !== LockState.Held) return false;
+  throw new PidFileError(
+    `'${path}' names process ${pid}, but another process holds its lock (perhaps a daemon in ` +
+      'a container, where the number means something else). Nothing was signalled',
+    'ERR_PID_FILE_FOREIGN',
+    path,
+    { pid },
+  );
+}
+
+/** Whether a process holds the lock that was seen on a file. */
+export function holdsLock(path: string, report: FileReport, pid: number): Holds {
+  return native.holdsLock(pid, report.device, report.index, path, report.lockDescriptor);
+}
+
+function compareTimes(path: string, report: FileReport, pid: number, startedAt: number): void {
+  if (startedBefore(startedAt, report)) return;
+  throw new PidFileError(
+    `'${path}' names process ${pid}, which is another one by now: it started at ` +
+      `${time(startedAt)}, but the file was written at ${time(report.modifiedAt)}. ` +
+      'Nothing was signalled; the next start() replaces the file',
+    'ERR_PID_FILE_STALE',
+    path,
+    { pid },
+  );
+}
+
+/** Root signals anybody, so nobody but root and the daemon's own user may tell it whom. */
+function refuseInsecure(path: string, report: FileReport, pid: number): void {
+  if (process.geteuid?.() !== 0) return;
+  const byAnyone = (report.mode & 0o002) !== 0;
+  const isRootsOwn = report.uid === 0 && (report.linkUid === -1 || report.linkUid === 0);
+  if (isRootsOwn && !byAnyone) return;
+  const owner = native.processOwner(pid);
+  const trusted = (uid: number): boolean => uid === 0 || uid === owner;
+  if (!byAnyone && trusted(report.uid) && (report.linkUid === -1 || trusted(report.linkUid))) {
+    return;
+  }
+  const mode = report.mode.toString(8).padStart(4, '0');
+  const link = report.linkUid === -1 ? '' : `, through a symbolic link of uid ${report.linkUid}`;
+  throw new PidFileError(
+    `root does not trust '${path}': it belongs to uid ${report.uid} with mode ${mode}${link}, ` +
+      `and process ${pid} belongs to uid ${owner < 0 ? 'unknown' : owner}. Whoever may write it ` +
+      'could have root signal any process. Nothing was signalled; mend its owner and mode, or ' +
+      'pass { insecure: true }',
+    'ERR_PID_FILE_INSECURE',
+    path,
+    { pid },
+  );
+}
+
+function unreadable(path: string, errno: number, syscall: string): PidFileError {
+  return new PidFileError(
+    `Cannot read PID file '${path}': ${explainSystemError(errno)}`,
+    systemErrorCode(errno),
+    path,
+    { errno, syscall },
+  );
+}
+
+function gone(path: string, pid: number, errno: number, syscall: string): SignalError {
+  const code = systemErrorCode(errno);
+  const problem =
+    code === 'ESRCH'
+      ? 'ESRCH: no such process; the daemon does not run'
+      : `it cannot be examined: ${explainSystemError(errno)}`;
+  return new SignalError(`Process ${pid} of PID file '${path}': ${problem}`, code, {
+    errno,
+    syscall,
+    path,
+    pid,
+  });
+}
+
+function unsignalled(path: string, pid: number, errno: number): SignalError {
+  return new SignalError(
+    `Cannot signal process ${pid} of PID file '${path}': ${explainSystemError(errno)}`,
+    systemErrorCode(errno),
+    { errno, syscall: 'kill', path, pid },
+  );
+}
+
+function unwatched(path: string, pid: number, errno: number, syscall: string): SignalError {
+  return new SignalError(
+    `Cannot wait for the end of process ${pid} of PID file '${path}': ${explainSystemError(errno)}`,
+    systemErrorCode(errno),
+    { errno, syscall, path, pid },
+  );
+}
+
+function time(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

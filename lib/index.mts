@@ -1,0 +1,30 @@
+// The same classes, however they were loaded: the implementation is CommonJS.
+export {
+  DaemonikerException,
+  IGNORE_SIGNAL,
+  PidFile,
+  PidFileError,
+  ReceivedSignal,
+  SIGABRT,
+  SIGINT,
+  SIGTERM,
+  SignalError,
+  SignalHandler1,
+  ping,
+  send,
+  terminate,
+} from './index.js';
+export type {
+  DiagnosticsMessages,
+  HandlerMessage,
+  SendOptions,
+  SignalCallable,
+  SignalDetails,
+  SignalHandlerOptions,
+  SignalLike,
+  SignalMessage,
+  SignalOrigin,
+  SignalSender,
+  TerminateOptions,
+  Termination,
+} from './index.js';

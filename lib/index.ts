@@ -1,0 +1,21 @@
+export { DaemonikerException, PidFileError, SignalError } from './errors';
+export {
+  ReceivedSignal,
+  SIGABRT,
+  SIGINT,
+  SIGTERM,
+  type SignalDetails,
+  type SignalLike,
+  type SignalOrigin,
+  type SignalSender,
+} from './signals';
+export {
+  IGNORE_SIGNAL,
+  SignalHandler1,
+  type SignalCallable,
+  type SignalHandlerOptions,
+} from './signal_handler';
+export type { DiagnosticsMessages, HandlerMessage, SignalMessage } from './diagnostics';
+export { PidFile } from './pid_file';
+export { ping, send, type SendOptions } from './send';
+export { terminate, type TerminateOptions, type Termination } from './terminate';

@@ -1,0 +1,167 @@
+import { join } from 'node:path';
+import loadBinding = require('node-gyp-build');
+import type { SignalOrigin } from './signals';
+
+/** What the addon found out about a file; see native/pid_file.h. */
+export interface FileReport {
+  readonly kind: FileKind;
+  readonly device: bigint;
+  readonly index: bigint;
+  /** Milliseconds since the epoch. */
+  readonly modifiedAt: number;
+  readonly mode: number;
+  /** The owner, or -1 where files have no numeric owner. */
+  readonly uid: number;
+  /** The owner of the symbolic link at that path, or -1 if it is none. */
+  readonly linkUid: number;
+  readonly size: number;
+  /** What the holder of the lock says it holds it by, or -1: where to look first. */
+  readonly lockDescriptor: number;
+  /** The first bytes, one character each. */
+  readonly content: string;
+}
+
+/** A file that was looked at without being touched. */
+export interface ExaminedFile extends FileReport {
+  readonly lock: LockState;
+}
+
+// Each of these has the order of its C++ counterpart.
+export const enum FileKind {
+  Regular,
+  Directory,
+  Fifo,
+  Other,
+}
+export const enum LockState {
+  Free,
+  Held,
+  Unsupported,
+}
+export const enum Holds {
+  No,
+  Yes,
+  Unknown,
+}
+export const ORIGINS = [
+  'process',
+  'thread',
+  'queue',
+  'kernel',
+  'console',
+  'pipe',
+] as const satisfies readonly SignalOrigin[];
+
+/** A system call failed: `error` as in `util.getSystemErrorName()`. */
+export interface Failure {
+  readonly error: number;
+  readonly syscall: string;
+}
+
+export function isFailure(result: object): result is Failure {
+  return 'error' in result;
+}
+
+/** What is known of an arrival; see native/arrival.h. */
+export interface Arrival {
+  readonly signum: number;
+  /** An index of {@link ORIGINS}. */
+  readonly origin: number;
+  /** -1 when the operating system names no sender. */
+  readonly pid: number;
+  readonly uid: number;
+  /** Microseconds since the epoch. */
+  readonly wallUs: number;
+  readonly count: number;
+  readonly sequence: number;
+}
+/** Takes one as plain numbers: no object is made by the addon, which takes far longer. */
+export type OnArrival = (
+  signum: number,
+  origin: number,
+  pid: number,
+  uid: number,
+  wallUs: number,
+  count: number,
+  sequence: number,
+) => void;
+
+/** Another process; see native/other_process.h. */
+export interface ProcessDescription {
+  readonly zombie: boolean;
+  /** Milliseconds since the epoch, by the clock as it goes now. */
+  readonly startedAt: number;
+  /** Tells it from others of its number, whatever is done to the clock. */
+  readonly birth: number;
+}
+
+/** Opaque: native/exit_watch.h. */
+export interface ExitWatch {
+  readonly [EXIT_WATCH]: never;
+}
+declare const EXIT_WATCH: unique symbol;
+
+/** The addon, native/addon.cc. Numbers called "error" are 0 or negative, as libuv's. */
+export interface NativeBinding {
+  readonly hostProcess: NodeJS.Process;
+
+  startDispatcher(onArrival: OnArrival): number;
+  stopDispatcher(): void;
+  setReferenced(referenced: boolean): void;
+  saveDispositions(signums: readonly number[]): void;
+  install(signums: readonly number[]): number;
+  abandon(signums: readonly number[]): void;
+  setIgnored(signum: number, ignored: boolean): void;
+  planRestore(signums: readonly number[], runtimeListens: readonly boolean[]): void;
+  restore(): void;
+  /** Gives the earliest arrival that waits to `onArrival`, if there is one. */
+  deliver(onArrival: OnArrival): void;
+  waiting(): number;
+  senderCommand(sequence: number, pid: number, wallUs: number): string | null;
+  recordFromRuntime(signum: number): void;
+  fatalException(error: unknown): void;
+
+  setSignalDeadline(signum: number, milliseconds: number): void;
+  setExitDeadline(milliseconds: number, signum: number): number;
+  cancelExitDeadline(): void;
+  dieAtExit(signum: number): void;
+  lastWords(line: string): void;
+
+  examinePath(path: string): ExaminedFile | Failure;
+  openClaim(
+    path: string,
+  ): { readonly claim: number; readonly created: boolean; readonly shared: boolean } | Failure;
+  lockClaim(claim: number): LockState;
+  reportClaim(claim: number): FileReport | Failure;
+  writeClaim(claim: number, content: string): number;
+  isClaimCurrent(claim: number): boolean;
+  confirmClaim(claim: number, removeAtEnd: boolean): void;
+  releaseClaim(claim: number, removeNow: boolean): void;
+
+  openProcess(pid: number): { readonly handle: number } | Failure;
+  closeProcess(handle: number): void;
+  describeProcess(pid: number, handle: number): ProcessDescription | Failure;
+  processOwner(pid: number): number;
+  holdsLock(pid: number, device: bigint, index: bigint, path: string, descriptor: number): Holds;
+  signalProcess(pid: number, handle: number, signum: number): number;
+  /** The watch owns the handle. It must be given to {@link NativeBinding.unwatchExit} once. */
+  watchExit(pid: number, handle: number, birth: number, onExit: () => void): ExitWatch | Failure;
+  unwatchExit(watch: ExitWatch): void;
+}
+
+function load(): NativeBinding {
+  try {
+    return loadBinding(join(__dirname, '..')) as NativeBinding;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `daemoniker has no prebuilt binary that loads on ${process.platform}-${process.arch} ` +
+        `(${process.release.name} ${process.version}). ` +
+        'To build one, run "npm run setup" in a clone of its repository. ' +
+        `The reason: ${reason}`,
+      { cause },
+    );
+  }
+}
+
+export const native: NativeBinding = load();

@@ -1,0 +1,45 @@
+// What a PID file says, and nothing about whether it is true.
+import { PidFileError, type PidFileErrorDetails } from './errors';
+import { FileKind, type FileReport } from './native';
+
+/** The largest process ID that any of the three systems can have. */
+const LARGEST_PID = 2 ** 31 - 1;
+
+const KINDS = {
+  [FileKind.Directory]: 'it is a directory',
+  [FileKind.Fifo]: 'it is a FIFO',
+  [FileKind.Other]: 'it is no regular file',
+} as const;
+
+/** The PID in a file, or `null` if the file is empty. Throws `ERR_PID_FILE_INVALID`. */
+export function parsePidFile(path: string, report: FileReport): number | null {
+  if (report.kind !== FileKind.Regular) throw invalid(path, KINDS[report.kind]);
+  if (report.size > report.content.length) {
+    throw invalid(path, `it holds ${report.size} bytes, which is no process ID`);
+  }
+  if (report.content === '') return null;
+  const match = /^[ \t\r\n]*([1-9][0-9]{0,9})[ \t\r\n]*$/.exec(report.content);
+  const pid = Number(match?.[1]);
+  if (match === null || pid > LARGEST_PID) {
+    throw invalid(path, `it holds ${JSON.stringify(report.content)}`);
+  }
+  return pid;
+}
+
+/** Not written yet by a daemon that starts, or emptied by one that could not delete it. */
+export function empty(path: string): PidFileError {
+  return invalid(path, 'it is empty', { pid: null });
+}
+
+export function invalid(
+  path: string,
+  found: string,
+  details: PidFileErrorDetails = {},
+): PidFileError {
+  return new PidFileError(
+    `'${path}' is not a PID file: ${found}. A PID file holds one process ID in decimal`,
+    'ERR_PID_FILE_INVALID',
+    path,
+    details,
+  );
+}

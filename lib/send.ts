@@ -1,0 +1,97 @@
+import { toBoolean, toOptions, toPath } from './arguments';
+import { PidFileError, SignalError } from './errors';
+import { identify } from './identity';
+import { toSignum, type SignalLike } from './signals';
+
+/** Options of {@link send}. */
+export interface SendOptions {
+  /**
+   * Make sure that the process is the one that the file means. `false` signals whatever process has
+   * that number now.
+   * @defaultValue true
+   */
+  verify?: boolean;
+  /**
+   * Trust, as root, a file that anybody may write or that belongs to a third user. For file systems
+   * that show mode 0777 for everything.
+   * @defaultValue false
+   */
+  insecure?: boolean;
+}
+
+/**
+ * Sends a signal to the process that a PID file names, and to no other.
+ *
+ * Linux signals through a pidfd that was opened before the process was checked. macOS, and Linux
+ * where pidfd_open(2) is refused, check, signal and check again, which leaves a window of
+ * microseconds. On Windows the signal goes to the handler that runs in the process; only where there
+ * is none does SIGINT, SIGTERM, SIGABRT or SIGKILL end the process, with the signal's number as exit
+ * code.
+ *
+ * @param pidFile - A path or `file:` URL.
+ * @param signal - A class, an instance, a number, a name, or 0 to check only.
+ * @param options - Which checks to leave out.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+ * @throws SignalError `ERR_UNKNOWN_SIGNAL` before the file is opened; `ESRCH` when the process is
+ *   gone or a zombie; `EPERM` when it may not be signalled; on Windows also `EPROTO`, `ETIMEDOUT`
+ *   and `ENOSYS`.
+ * @throws PidFileError `ERR_PID_FILE_INVALID`, `ERR_PID_FILE_STALE`, `ERR_PID_FILE_FOREIGN`,
+ *   `ERR_PID_FILE_INSECURE`, or a system error's code such as `ENOENT`.
+ *
+ * @example
+ * ```js
+ * const { send, SIGTERM } = require('daemoniker');
+ * send('/run/my-daemon.pid', SIGTERM);
+ * ```
+ */
+export function send(pidFile: string | URL, signal: SignalLike, options?: SendOptions): void {
+  const path = toPath('pidFile', pidFile);
+  const { verify, insecure } = toOptions<SendOptions>(options, ['verify', 'insecure']);
+  const identification = {
+    verify: toBoolean('options.verify', verify, true),
+    insecure: toBoolean('options.insecure', insecure, false),
+  };
+  const signum = toSignum(signal);
+  const target = identify(path, identification);
+  try {
+    target.signal(signum);
+  } finally {
+    target.close();
+  }
+}
+
+/**
+ * Whether the daemon of a PID file runs, also when it may not be signalled. `false` when there is
+ * no such file, when it is empty, or when its process is gone, a zombie or another one.
+ *
+ * @param pidFile - A path or `file:` URL.
+ * @returns whether it runs
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+ * @throws PidFileError `ERR_PID_FILE_INVALID` for a file that is no PID file, or a system error's
+ *   code (`EACCES`) for one that cannot be read.
+ *
+ * @example
+ * ```js
+ * const { ping } = require('daemoniker');
+ * console.log(ping('/run/my-daemon.pid') ? 'running' : 'stopped');
+ * ```
+ */
+export function ping(pidFile: string | URL): boolean {
+  const path = toPath('pidFile', pidFile);
+  try {
+    identify(path, { verify: true, insecure: true }).close();
+    return true;
+  } catch (error) {
+    if (meansNotRunning(error)) return false;
+    throw error;
+  }
+}
+
+const NOT_RUNNING: readonly string[] = ['ENOENT', 'ERR_PID_FILE_STALE', 'ERR_PID_FILE_FOREIGN'];
+
+function meansNotRunning(error: unknown): boolean {
+  if (error instanceof SignalError) return error.code === 'ESRCH';
+  if (!(error instanceof PidFileError)) return false;
+  const isEmpty = error.code === 'ERR_PID_FILE_INVALID' && error.pid === null;
+  return isEmpty || NOT_RUNNING.includes(error.code);
+}

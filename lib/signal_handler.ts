@@ -1,0 +1,430 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { resolve } from 'node:path';
+import { toOptions, toPath } from './arguments';
+import {
+  SignalError,
+  explainSystemError,
+  invalidArgType,
+  outOfRange,
+  systemErrorCode,
+} from './errors';
+import { raise } from './ending';
+import { Delivery } from './delivery';
+import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
+import type { Arrival } from './native';
+import { prepareClaim, type Claim } from './pid_file';
+import { registry, type Participant, type Run } from './registry';
+import { SIGNAL_CLASSES, SIGTERM, classOf, type ReceivedSignal } from './signals';
+
+/**
+ * What handles a signal: called on the main thread with the signal's number and nothing else. What it
+ * returns is not looked at; the rejection of a promise is an unhandled rejection like any other.
+ */
+export type SignalCallable = (signum: number) => unknown;
+
+/**
+ * As a handler: ignore this signal. Reading the handler back gives this very function.
+ *
+ * @example
+ * ```js
+ * const { IGNORE_SIGNAL, SignalHandler1 } = require('daemoniker');
+ * const handler = new SignalHandler1(null, { sigint: IGNORE_SIGNAL }).start();
+ * console.log(handler.sigint === IGNORE_SIGNAL); // true
+ * ```
+ */
+export const IGNORE_SIGNAL: SignalCallable = Object.freeze(
+  { IGNORE_SIGNAL: () => undefined }.IGNORE_SIGNAL,
+);
+
+/** The handlers by name, and the options, of {@link SignalHandler1}. */
+export interface SignalHandlerOptions {
+  /**
+   * What handles SIGINT (Ctrl-C).
+   * @defaultValue the default handler, which raises {@link SIGINT}
+   */
+  sigint?: SignalCallable | null | undefined;
+  /**
+   * What handles SIGTERM (please end).
+   * @defaultValue the default handler, which raises {@link SIGTERM}
+   */
+  sigterm?: SignalCallable | null | undefined;
+  /**
+   * What handles a SIGABRT that another process sent.
+   * @defaultValue the default handler, which raises {@link SIGABRT}
+   */
+  sigabrt?: SignalCallable | null | undefined;
+  /**
+   * Milliseconds, from 1 to 2147483647. A signal that has not reached its handler in that time,
+   * because the event loop is blocked, ends the process by that signal's default action, without any
+   * JavaScript. Signals that are ignored have no deadline.
+   * @defaultValue no deadline
+   */
+  deadline?: number | null | undefined;
+}
+
+type HandlerName = keyof typeof SIGNAL_CLASSES;
+const HANDLER_NAMES = Object.keys(SIGNAL_CLASSES) as HandlerName[];
+
+const LONGEST_MS = 2 ** 31 - 1;
+
+/**
+ * The handlers of one SignalHandler1, and the way an arrival takes to them. Apart from the public
+ * class because that is wrapped in a Proxy, which private fields cannot see through.
+ */
+class HandlerState implements Participant {
+  readonly pidFile: string | null;
+  readonly deadline: number;
+  #referenced = false;
+  #run: Run | null = null;
+  #claim: Claim | null = null;
+  #latest: Delivery | null = null;
+  #handling: Delivery | null = null;
+  // By signal number.
+  readonly #handlers: (SignalCallable | undefined)[] = [];
+
+  constructor(pidFile: string | null, deadline: number) {
+    this.pidFile = pidFile;
+    this.deadline = deadline;
+  }
+
+  /** Throws the record of the signal that is being handled; by hand, a new one of that number. */
+  readonly defaultHandler: SignalCallable = (signum: number): never => {
+    if (this.#handling?.arrival.signum === signum) throw this.#handling.record;
+    throw new (classOf(signum))({ signum });
+  };
+
+  get received(): ReceivedSignal | null {
+    return (this.#handling ?? this.#latest)?.record ?? null;
+  }
+
+  getHandler(name: HandlerName): SignalCallable {
+    return this.#handlers[SIGNAL_CLASSES[name].SIGNUM] ?? this.defaultHandler;
+  }
+
+  setHandler(name: HandlerName, handler: unknown): void {
+    if (handler !== undefined && handler !== null && typeof handler !== 'function') {
+      throw invalidArgType(name, 'of type function, IGNORE_SIGNAL, null or undefined', handler);
+    }
+    this.#handlers[SIGNAL_CLASSES[name].SIGNUM] =
+      (handler as SignalCallable | undefined | null) ?? this.defaultHandler;
+    if (this.#run !== null) registry.refresh();
+  }
+
+  start(): void {
+    if (this.#run !== null) {
+      throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
+    }
+    requireMainThread('start');
+    const claim = this.pidFile === null ? null : prepareClaim(resolve(this.pidFile));
+    try {
+      this.#run = registry.start(this);
+    } catch (error) {
+      claim?.release();
+      throw error;
+    }
+    this.#claim = claim;
+    try {
+      // Only now: whoever can read the PID may signal it.
+      claim?.publish();
+    } catch (error) {
+      this.#claim = null;
+      this.#end();
+      throw error;
+    }
+    publishStart(this.pidFile);
+  }
+
+  stop(): void {
+    if (this.#end()) publishStop(this.pidFile);
+  }
+
+  /** Whether it ran, and does not any more. */
+  #end(): boolean {
+    const run = this.#run;
+    if (run === null) return false;
+    registry.stop(run, () => {
+      this.#claim?.release();
+      this.#claim = null;
+    });
+    // Unless a handler that was called meanwhile has started it anew.
+    if (this.#run !== run) return false;
+    this.#run = null;
+    return true;
+  }
+
+  setReferenced(referenced: boolean): void {
+    this.#referenced = referenced;
+    if (this.#run !== null) registry.refresh();
+  }
+
+  isReferenced(): boolean {
+    return this.#referenced;
+  }
+
+  deadlineOf(signum: number): number {
+    return this.ignores(signum) ? 0 : this.deadline;
+  }
+
+  ignores(signum: number): boolean {
+    return this.#handlers[signum] === IGNORE_SIGNAL;
+  }
+
+  receive(arrival: Arrival): void {
+    const { signum } = arrival;
+    const handler = this.#handlers[signum];
+    if (handler === undefined) return;
+    const outer = this.#handling;
+    const delivery = new Delivery(arrival);
+    this.#latest = this.#handling = delivery;
+    try {
+      if (isWatched()) this.#receiveWatched(handler, delivery.record);
+      else handler(signum);
+    } catch (error) {
+      raise(error, registry.native);
+    } finally {
+      this.#handling = outer;
+    }
+  }
+
+  #receiveWatched(handler: SignalCallable, received: ReceivedSignal): void {
+    const message = { pidFile: this.pidFile, received, ignored: handler === IGNORE_SIGNAL };
+    tellAbout(message, () => handler(received.signum));
+  }
+}
+
+function requireMainThread(method: string): void {
+  // Not before it is needed: loading it takes as long as the rest of this package.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
+  const threads = require('node:worker_threads') as typeof import('node:worker_threads');
+  if (threads.isMainThread) return;
+  throw new SignalError(
+    `SignalHandler1.${method}() works on the main thread only: signals belong to the process, ` +
+      'not to a worker',
+    'ERR_NOT_MAIN_THREAD',
+  );
+}
+
+const STATE = Symbol('state');
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the accessors below
+export interface SignalHandler1 {
+  /**
+   * What handles SIGINT: always a callable, also while it is the default. Assign at any time;
+   * `delete handler.sigint` restores the default, which raises {@link SIGINT}.
+   */
+  sigint?: SignalCallable;
+  /** What handles SIGTERM; see {@link SignalHandler1.sigint}. */
+  sigterm?: SignalCallable;
+  /** What handles a SIGABRT sent by another process; see {@link SignalHandler1.sigint}. */
+  sigabrt?: SignalCallable;
+}
+
+/**
+ * Handles SIGINT, SIGTERM and SIGABRT of this process from `start()` to `stop()`.
+ *
+ * Handlers run one at a time on the main thread's event loop, in order of arrival. A signal without
+ * a handler of yours is raised: as an uncaught exception, or, where nobody listens for those, as the
+ * end of the process by that signal.
+ *
+ * On Windows Ctrl-C and Ctrl-Break are SIGINT; a console that is closed and the end of the session
+ * are SIGTERM; all three signals come from {@link send}. There `process.kill()` still ends a
+ * process at once.
+ *
+ * @example
+ * ```js
+ * const { SignalHandler1 } = require('daemoniker');
+ * const handler = new SignalHandler1('my.pid', {
+ *   sigterm: () => {
+ *     console.log('asked to end by', handler.received?.sender);
+ *     process.exit();
+ *   },
+ * }).start();
+ * ```
+ */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the accessors below
+export class SignalHandler1 {
+  /** @internal */
+  declare readonly [STATE]: HandlerState;
+
+  /**
+   * Makes a handler; nothing happens before {@link SignalHandler1.start}.
+   *
+   * @param pidFile - Path or `file:` URL of the PID file, or `null` for none.
+   * @param sigint - A function, `IGNORE_SIGNAL`, or nothing for the default handler.
+   * @param sigterm - The same for SIGTERM.
+   * @param sigabrt - The same for SIGABRT.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   */
+  constructor(
+    pidFile: string | URL | null,
+    sigint?: SignalCallable | null,
+    sigterm?: SignalCallable | null,
+    sigabrt?: SignalCallable | null,
+  );
+  /**
+   * Makes a handler; nothing happens before {@link SignalHandler1.start}.
+   *
+   * @param pidFile - Path or `file:` URL of the PID file, or `null` for none.
+   * @param options - The handlers by name, and a deadline.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (an unknown option); RangeError
+   *   `ERR_OUT_OF_RANGE` (the deadline)
+   */
+  constructor(pidFile: string | URL | null, options?: SignalHandlerOptions);
+  constructor(
+    pidFile: string | URL | null,
+    sigintOrOptions?: SignalCallable | SignalHandlerOptions | null,
+    sigterm?: SignalCallable | null,
+    sigabrt?: SignalCallable | null,
+  ) {
+    if (typeof sigintOrOptions === 'object' && sigintOrOptions !== null) {
+      for (const [name, value] of [
+        ['sigterm', sigterm],
+        ['sigabrt', sigabrt],
+      ] as const) {
+        if (value !== undefined)
+          throw invalidArgType(name, 'left out after an options object', value);
+      }
+    }
+    const options: SignalHandlerOptions =
+      typeof sigintOrOptions === 'object' && sigintOrOptions !== null
+        ? toOptions<SignalHandlerOptions>(sigintOrOptions, [...HANDLER_NAMES, 'deadline'])
+        : { sigint: sigintOrOptions, sigterm, sigabrt };
+    const path = pidFile === null ? null : toPath('pidFile', pidFile, ', or null for no PID file');
+    const state = new HandlerState(path, toDeadline(options.deadline));
+    for (const name of HANDLER_NAMES) state.setHandler(name, options[name]);
+    Object.defineProperty(this, STATE, { value: state });
+    // `delete handler.sigint` cannot be seen in any other way.
+    return new Proxy(this, { deleteProperty });
+  }
+
+  /** The path of the PID file as it was given, or `null`. */
+  get pidFile(): string | null {
+    return this[STATE].pidFile;
+  }
+
+  /** The signal that is being handled, or the last one; `null` before the first. */
+  get received(): ReceivedSignal | null {
+    return this[STATE].received;
+  }
+
+  /**
+   * Starts handling: claims the PID file, saves the dispositions of the three signals and takes
+   * them over. On failure everything is as before.
+   *
+   * @returns this handler
+   * @throws SignalError `ERR_HANDLER_RUNNING`, `ERR_NOT_MAIN_THREAD`, or a system error's code:
+   *   `EAGAIN` (no thread left), `EMFILE` (no descriptor left), `EADDRINUSE` (Windows: another process
+   *   has the name of our pipe).
+   * @throws PidFileError as {@link PidFile.acquire}.
+   */
+  start(): this {
+    this[STATE].start();
+    return this;
+  }
+
+  /**
+   * Stops handling: delivers what has arrived and not been handled, releases the PID file, and puts
+   * the previous dispositions back (Unix). Afterwards no handler of this object is called again.
+   * Does nothing when it does not run; called by itself when the process exits.
+   */
+  stop(): void {
+    this[STATE].stop();
+  }
+
+  /** As `stop()`, for `using`. */
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+
+  /**
+   * Keeps the event loop alive while this handler runs. By default it does not.
+   *
+   * @returns this handler
+   */
+  ref(): this {
+    this[STATE].setReferenced(true);
+    return this;
+  }
+
+  /**
+   * Undoes `ref()`.
+   *
+   * @returns this handler
+   */
+  unref(): this {
+    this[STATE].setReferenced(false);
+    return this;
+  }
+
+  /**
+   * Gives the process that long to exit. Then it is ended natively, whether or not the event loop
+   * is free, by the signal last received (SIGTERM if none), after one line on stderr. A second call
+   * replaces the first; `stop()` does not cancel it.
+   *
+   * On Windows, and as PID 1 of a container, the end is an exit with 128 + the signal's number.
+   *
+   * @param milliseconds - From now on, from 1 to 2147483647; `null` cancels.
+   * @throws SignalError `ERR_NOT_MAIN_THREAD`, or `EAGAIN` (no thread left).
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`.
+   *
+   * @example
+   * ```js
+   * const { SignalHandler1 } = require('daemoniker');
+   * const handler = new SignalHandler1(null, {
+   *   sigterm() {
+   *     handler.exitWithin(5000);
+   *     setTimeout(() => process.exit(), 1000); // what a shutdown takes
+   *   },
+   * }).start();
+   * ```
+   */
+  exitWithin(milliseconds: number | null): void {
+    requireMainThread('exitWithin');
+    if (milliseconds === null) {
+      registry.native.cancelExitDeadline();
+      return;
+    }
+    const limit = toMilliseconds('milliseconds', milliseconds);
+    const error = registry.native.setExitDeadline(limit, this.received?.signum ?? SIGTERM.SIGNUM);
+    if (error !== 0) {
+      throw new SignalError(
+        `Cannot watch over the exit: ${explainSystemError(error)}`,
+        systemErrorCode(error),
+        { errno: error },
+      );
+    }
+  }
+}
+
+for (const name of HANDLER_NAMES) {
+  Object.defineProperty(SignalHandler1.prototype, name, {
+    configurable: true,
+    enumerable: true,
+    get(this: SignalHandler1) {
+      return this[STATE].getHandler(name);
+    },
+    set(this: SignalHandler1, handler: unknown) {
+      this[STATE].setHandler(name, handler);
+    },
+  });
+}
+
+function deleteProperty(handler: SignalHandler1, property: string | symbol): boolean {
+  if ((HANDLER_NAMES as (string | symbol)[]).includes(property)) {
+    handler[STATE].setHandler(property as HandlerName, undefined);
+    return true;
+  }
+  return Reflect.deleteProperty(handler, property);
+}
+
+function toDeadline(value: unknown): number {
+  return value === undefined || value === null ? 0 : toMilliseconds('options.deadline', value);
+}
+
+function toMilliseconds(name: string, value: unknown): number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number, or null', value);
+  if (!(value >= 1 && value <= LONGEST_MS)) {
+    throw outOfRange(name, `from 1 to ${LONGEST_MS} milliseconds`, value);
+  }
+  return value;
+}

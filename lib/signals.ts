@@ -1,0 +1,262 @@
+import { constants } from 'node:os';
+import { types } from 'node:util';
+import { DaemonikerException, SignalError, describe, nameAfterClass } from './errors';
+
+/**
+ * How a signal was sent:
+ *
+ * - `'process'`: by kill(2), as `kill`, `process.kill()` and `send()` do.
+ * - `'thread'`: by the process itself, with raise(3) or pthread_kill(3).
+ * - `'queue'`: by sigqueue(3).
+ * - `'kernel'`: by the terminal (Ctrl-C) or a timer.
+ * - `'console'`: by a console event or the end of the session (Windows).
+ * - `'pipe'`: by `send()` (Windows).
+ *
+ * macOS tells `'process'`, `'thread'` and `'kernel'` only.
+ */
+export type SignalOrigin = 'process' | 'thread' | 'queue' | 'kernel' | 'console' | 'pipe';
+
+/**
+ * The process that sent a signal. For logs, not for authorisation: with sigqueue(3) it is what the
+ * sender claims, and its process may be gone by the time you look.
+ */
+export interface SignalSender {
+  /** Its process ID. */
+  readonly pid: number;
+  /** The user it ran as; `null` on Windows, which has no numeric users. */
+  readonly uid: number | null;
+  /**
+   * The name of its command as `ps -o comm=` shows it (Linux: at most 15 bytes), or `null` when it
+   * was gone before anybody could look.
+   */
+  readonly command: string | null;
+}
+
+/** What is known of an arrival, for the constructor of {@link ReceivedSignal}. */
+export interface SignalDetails {
+  /**
+   * The signal's number.
+   * @defaultValue the `SIGNUM` of the class
+   */
+  readonly signum?: number;
+  /**
+   * Who sent it.
+   * @defaultValue null
+   */
+  readonly sender?: SignalSender | null;
+  /**
+   * How it was sent.
+   * @defaultValue 'thread'
+   */
+  readonly origin?: SignalOrigin;
+  /**
+   * For how many arrivals it stands.
+   * @defaultValue 1
+   */
+  readonly count?: number;
+  /**
+   * When the first of them arrived.
+   * @defaultValue now
+   */
+  readonly receivedAt?: Date;
+}
+
+/**
+ * A signal as an exception, and the record of one that arrived. The default handler throws it;
+ * `handler.received` is it; `send()` takes it as the signal to send.
+ *
+ * Its own instances stand for a signal that is none of the three; see {@link SIGINT},
+ * {@link SIGTERM} and {@link SIGABRT}.
+ *
+ * @example
+ * ```js
+ * const { ReceivedSignal, SignalHandler1 } = require('daemoniker');
+ * process.on('uncaughtException', (error) => {
+ *   if (!(error instanceof ReceivedSignal)) throw error;
+ *   console.error(`${error.name} from ${error.sender?.command}, ${error.count} times`);
+ *   process.exit(0);
+ * });
+ * new SignalHandler1(null).start(); // all three have the default handler, which raises
+ * ```
+ */
+export class ReceivedSignal extends DaemonikerException {
+  static {
+    nameAfterClass(this);
+  }
+
+  /** The number of the signal that the class stands for; -1 for none in particular. */
+  static readonly SIGNUM: number = -1;
+
+  /** `Number(SIGINT)` is the signal's number. */
+  static [Symbol.toPrimitive](hint: string): number | string {
+    return hint === 'string' ? Function.prototype.toString.call(this) : this.SIGNUM;
+  }
+
+  /** The signal's number. */
+  readonly signum: number;
+  /** Who sent it; `null` when the kernel or the terminal did, or when that is not known. */
+  readonly sender: SignalSender | null;
+  /** How it was sent. */
+  readonly origin: SignalOrigin;
+  /** For how many arrivals it stands: the first and those that came while it was waiting. */
+  readonly count: number;
+  /** When the first of them arrived. */
+  readonly receivedAt: Date;
+
+  /** @param details - What is known of it; nothing is needed for {@link send}. */
+  constructor(details: SignalDetails = {}) {
+    super();
+    this.signum = details.signum ?? new.target.SIGNUM;
+    this.sender = details.sender ?? null;
+    this.origin = details.origin ?? 'thread';
+    this.count = details.count ?? 1;
+    this.receivedAt = details.receivedAt ?? new Date();
+    const sender = this.sender === null ? '' : ` from pid ${this.sender.pid}`;
+    Object.defineProperty(this, 'message', {
+      value: `${signalName(this.signum)} received${sender}`,
+      configurable: true,
+      writable: true,
+    });
+  }
+
+  /** As on the class. */
+  get SIGNUM(): number {
+    return (this.constructor as typeof ReceivedSignal).SIGNUM;
+  }
+
+  /** `Number(error)` is the signal's number. */
+  [Symbol.toPrimitive](hint: string): number | string {
+    return hint === 'string' ? this.toString() : this.signum;
+  }
+}
+
+/**
+ * Interrupt: Ctrl-C; on Windows also Ctrl-Break.
+ *
+ * @example
+ * ```js
+ * const { SIGINT, send } = require('daemoniker');
+ * send('my.pid', SIGINT); // or new SIGINT(), or 'SIGINT', or 2
+ * ```
+ */
+export class SIGINT extends ReceivedSignal {
+  static {
+    nameAfterClass(this);
+  }
+  static override readonly SIGNUM = constants.signals.SIGINT;
+}
+
+/**
+ * Please end: `kill`, `systemctl stop`, `docker stop`; on Windows a console that is closed, and the
+ * end of the session.
+ *
+ * @example
+ * ```js
+ * const { SIGTERM } = require('daemoniker');
+ * console.log(SIGTERM.SIGNUM, Number(SIGTERM)); // 15 15
+ * ```
+ */
+export class SIGTERM extends ReceivedSignal {
+  static {
+    nameAfterClass(this);
+  }
+  static override readonly SIGNUM = constants.signals.SIGTERM;
+}
+
+/**
+ * Abort, sent by another process. A process's own abort(3) is a crash and never arrives. On macOS
+ * a process cannot send it to itself as a message; that counts as a crash too.
+ *
+ * @example
+ * ```js
+ * const { SIGABRT, SignalHandler1 } = require('daemoniker');
+ * const handler = new SignalHandler1(null, {
+ *   sigabrt: () => {
+ *     console.log(handler.received instanceof SIGABRT); // true
+ *   },
+ * }).start();
+ * ```
+ */
+export class SIGABRT extends ReceivedSignal {
+  static {
+    nameAfterClass(this);
+  }
+  static override readonly SIGNUM = constants.signals.SIGABRT;
+}
+
+/** What the three handlers are called. */
+export const SIGNAL_CLASSES = { sigint: SIGINT, sigterm: SIGTERM, sigabrt: SIGABRT } as const;
+
+/** The class of a signal's number; {@link ReceivedSignal} itself when it is none of the three. */
+export function classOf(signum: number): typeof ReceivedSignal {
+  return Object.values(SIGNAL_CLASSES).find((one) => one.SIGNUM === signum) ?? ReceivedSignal;
+}
+
+// The first of several names is the usual one: SIGABRT, not SIGIOT.
+const NAMES = new Map(
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, signum]) => [signum, name]),
+);
+
+/** `SIGTERM` for 15, `signal 40` for 40. */
+export function signalName(signum: number): string {
+  return NAMES.get(signum) ?? `signal ${signum}`;
+}
+
+/**
+ * What `send()` takes as a signal: an instance (`new SIGTERM()`), a class (`SIGTERM`), a number
+ * (`os.constants.signals.SIGTERM`, a bigint, on Linux a real-time number from 34 to 64), a name
+ * (`'SIGTERM'`), or 0 to check only.
+ */
+export type SignalLike =
+  | ReceivedSignal
+  | typeof ReceivedSignal
+  | number
+  | bigint
+  | NodeJS.Signals
+  // Any other string, without taking the names above out of the completion.
+  | (string & Record<never, never>);
+
+/** The number of any {@link SignalLike}. Throws `ERR_UNKNOWN_SIGNAL`. */
+export function toSignum(signal: unknown): number {
+  const signum = readSignum(signal);
+  if (signum !== undefined && isSignum(signum)) return signum;
+  throw new SignalError(
+    `Unknown signal: ${describe(signal)}. Give a ReceivedSignal class or instance, ` +
+      "a name such as 'SIGTERM', or a number such as os.constants.signals.SIGTERM",
+    'ERR_UNKNOWN_SIGNAL',
+  );
+}
+
+function readSignum(signal: unknown): number | undefined {
+  if (typeof signal === 'string') {
+    return Object.hasOwn(constants.signals, signal)
+      ? constants.signals[signal as NodeJS.Signals]
+      : undefined;
+  }
+  // A Date turns into a number too, but never means a signal.
+  if (types.isDate(signal)) return undefined;
+  const primitive = isObject(signal) ? toPrimitive(signal) : signal;
+  return typeof primitive === 'number' || typeof primitive === 'bigint'
+    ? Number(primitive)
+    : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'function' || (typeof value === 'object' && value !== null);
+}
+
+// Not Number(), for which [] is 0.
+function toPrimitive(object: { [Symbol.toPrimitive]?: (hint: string) => unknown }): unknown {
+  const convert = object[Symbol.toPrimitive];
+  if (typeof convert === 'function') return convert.call(object, 'number');
+  return typeof object.valueOf === 'function' ? object.valueOf() : undefined;
+}
+
+function isSignum(signum: number): boolean {
+  if (!Number.isInteger(signum)) return false;
+  // signal(7): real-time signals have no fixed names; 32 and 33 belong to the C library.
+  if (process.platform === 'linux' && signum >= 34 && signum <= 64) return true;
+  return signum === 0 || NAMES.has(signum);
+}

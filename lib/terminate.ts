@@ -1,0 +1,173 @@
+import { toBoolean, toOptions, toPath } from './arguments';
+import { PidFileError, SignalError, invalidArgType, outOfRange } from './errors';
+import { identify, isLeftEmpty, type IdentifyOptions, type Target } from './identity';
+import type { SendOptions } from './send';
+import { SIGTERM, toSignum, type SignalLike } from './signals';
+
+/** Options of {@link terminate}. */
+export interface TerminateOptions extends SendOptions {
+  /**
+   * The signal that asks the daemon to end; 0 sends none and only waits.
+   * @defaultValue SIGTERM
+   */
+  signal?: SignalLike;
+  /**
+   * Milliseconds to wait for the end; `Infinity` for ever.
+   * @defaultValue 10_000
+   */
+  timeout?: number;
+  /**
+   * After the timeout, end it by SIGKILL, and wait up to another 10 seconds.
+   * @defaultValue false
+   */
+  kill?: boolean;
+  /** Gives up waiting. The daemon keeps the signal that it has been sent. */
+  abortSignal?: AbortSignal;
+}
+
+/** How {@link terminate} ended. */
+export interface Termination {
+  /** The process that was signalled; `null` when there was none. */
+  readonly pid: number | null;
+  /**
+   * - `'exited'`: the process is gone.
+   * - `'killed'`: it is gone, and SIGKILL was sent to it.
+   * - `'timeout'`: it still runs.
+   * - `'not-running'`: there was no such daemon; nothing was signalled.
+   */
+  readonly outcome: 'exited' | 'killed' | 'timeout' | 'not-running';
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** A process in an uninterruptible system call outlives even SIGKILL for a while. */
+const KILL_PATIENCE_MS = 10_000;
+/** The most that setTimeout() takes. */
+const LONGEST_MS = 2 ** 31 - 1;
+const SIGKILL = 9;
+
+const OPTIONS = ['signal', 'timeout', 'kill', 'abortSignal', 'verify', 'insecure'] as const;
+
+/**
+ * Asks the daemon of a PID file to end, and waits until its process is gone.
+ *
+ * It does not poll: Linux waits on the same pidfd that the signal goes through, macOS on a kqueue,
+ * Windows on the process's handle, each on a thread of its own, so neither the event loop nor libuv's
+ * thread pool is blocked. A zombie counts as gone. Works in worker threads too.
+ *
+ * @param pidFile - A path or `file:` URL.
+ * @param options - How to ask, and how long to wait.
+ * @returns what happened; a daemon that does not run is no error.
+ * @throws as {@link send} for a file that is no PID file or cannot be trusted and for a process that
+ *   may not be signalled (`EPERM`), but not for one that does not run; the reason of `abortSignal`.
+ *
+ * @example
+ * ```js
+ * const { terminate } = require('daemoniker');
+ * terminate('my.pid', { timeout: 5000, kill: true }).then(({ outcome }) => console.log(outcome));
+ * ```
+ */
+export async function terminate(
+  pidFile: string | URL,
+  options?: TerminateOptions,
+): Promise<Termination> {
+  const path = toPath('pidFile', pidFile);
+  const given = toOptions<TerminateOptions>(options, OPTIONS);
+  const signum = toSignum(given.signal ?? SIGTERM);
+  const timeout = toTimeout(given.timeout);
+  const kill = toBoolean('options.kill', given.kill, false);
+  const abortSignal = toAbortSignal(given.abortSignal);
+  abortSignal?.throwIfAborted();
+
+  const target = find(path, {
+    verify: toBoolean('options.verify', given.verify, true),
+    insecure: toBoolean('options.insecure', given.insecure, false),
+    toWait: true,
+  });
+  if (target === null) return NOT_RUNNING;
+  try {
+    const { pid } = target;
+    let report = (): void => undefined;
+    const gone = new Promise<void>((resolve) => (report = resolve));
+    // Before it is signalled, so that nothing is if the wait cannot begin.
+    target.whenGone(report);
+    if (signum !== 0 && !signal(target, signum)) return NOT_RUNNING;
+    if (await happensWithin(timeout, gone, abortSignal)) {
+      return { pid, outcome: signum === SIGKILL ? 'killed' : 'exited' };
+    }
+    if (!kill) return { pid, outcome: 'timeout' };
+    // It may have ended in this very moment.
+    const killed = !target.isGone() && signal(target, SIGKILL);
+    if (!(await happensWithin(KILL_PATIENCE_MS, gone, abortSignal))) {
+      return { pid, outcome: 'timeout' };
+    }
+    return { pid, outcome: killed ? 'killed' : 'exited' };
+  } finally {
+    target.close();
+  }
+}
+
+const NOT_RUNNING: Termination = Object.freeze({ pid: null, outcome: 'not-running' });
+
+/** `null` when the daemon does not run. Unlike `ping()`, a file that another process has locked is
+ * an error: some daemon does run, and the caller must not believe that it has been ended. */
+function find(path: string, options: IdentifyOptions): Target | null {
+  try {
+    return identify(path, options);
+  } catch (error) {
+    if (error instanceof SignalError && error.code === 'ESRCH') return null;
+    if (error instanceof PidFileError) {
+      if (['ENOENT', 'ERR_PID_FILE_STALE'].includes(error.code) || isLeftEmpty(error)) return null;
+    }
+    throw error;
+  }
+}
+
+/** False when there is no such process any more. */
+function signal(target: Target, signum: number): boolean {
+  try {
+    target.signal(signum);
+    return true;
+  } catch (error) {
+    if (error instanceof SignalError && error.code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+async function happensWithin(
+  milliseconds: number,
+  event: Promise<void>,
+  abortSignal: AbortSignal | undefined,
+): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  let abort: (() => void) | undefined;
+  try {
+    return await Promise.race([
+      event.then(() => true),
+      new Promise<boolean>((resolve, reject) => {
+        if (milliseconds !== Infinity) timer = setTimeout(resolve, milliseconds, false);
+        abort = () => reject(abortSignal?.reason as Error);
+        if (abortSignal?.aborted === true) abort();
+        abortSignal?.addEventListener('abort', abort);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    if (abort !== undefined) abortSignal?.removeEventListener('abort', abort);
+  }
+}
+
+function toTimeout(value: unknown): number {
+  if (value === undefined) return DEFAULT_TIMEOUT_MS;
+  if (typeof value !== 'number') throw invalidArgType('options.timeout', 'of type number', value);
+  if (value === Infinity || (value >= 0 && value <= LONGEST_MS)) return value;
+  throw outOfRange('options.timeout', `from 0 to ${LONGEST_MS} milliseconds, or Infinity`, value);
+}
+
+/** Not by `instanceof`: it may come from another realm, or be a polyfill. */
+function toAbortSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
+    throw invalidArgType('options.abortSignal', 'an instance of AbortSignal', value);
+  }
+  return value as AbortSignal;
+}
