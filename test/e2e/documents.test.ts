@@ -1,0 +1,87 @@
+// Programs from the documents, as a new user would copy them.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { SIGTERM, ping, send, terminate } from '../..';
+import { removeDirectory, temporaryDirectory } from '../support/directory';
+import { Fixture, endAll } from '../support/fixture';
+import { codeBlocks, type CodeBlock } from '../support/markdown';
+import { eventually } from '../support/processes';
+import { ROOT, RUNTIME } from '../support/runtime';
+
+// Below the root, so that `daemoniker` is this package, as it is in a project that installed it.
+const project = join(ROOT, 'build', 'test', `documents-${process.pid}`);
+let directory: string;
+beforeEach(() => {
+  directory = temporaryDirectory();
+  mkdirSync(project, { recursive: true });
+});
+afterEach(async () => {
+  await endAll();
+  removeDirectory(directory);
+  removeDirectory(project);
+});
+
+function block(file: string, says: string): CodeBlock {
+  const found = codeBlocks(file).find(({ code }) => code.includes(says));
+  if (found === undefined) throw new Error(`no code in ${file} says ${says}`);
+  return found;
+}
+
+/** Writes a program of a document into a project that can load the package; its path. */
+function write(name: string, { code }: Pick<CodeBlock, 'code'>): string {
+  const path = join(project, name);
+  writeFileSync(path, code);
+  return path;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Not by fetch(), which cannot connect under Wine. */
+function textFrom(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(url, (response) => void text(response).then(resolve, reject)).on('error', reject);
+  });
+}
+
+test('the HTTP server in the README answers what it was asked, then ends, when send() asks it to', async () => {
+  const port = await freePort();
+  const { code } = block('README.md', "from 'node:http'");
+  const slow = code
+    .replace('8080', `${port}, () => console.log('listens')`)
+    .replace("response.end('hello\\n')", "{ console.log('asked'); setTimeout(() => $&, 300); }");
+  const path = write('server.mjs', { code: slow });
+  const server = new Fixture([...RUNTIME, path], { cwd: directory });
+  const pidFile = join(directory, 'server.pid');
+  await server.until('listens', () => server.stdout.includes('listens'));
+
+  const answer = textFrom(`http://localhost:${port}/`);
+  await Promise.race([answer, server.until('asked', () => server.stdout.includes('asked'))]);
+  send(pidFile, SIGTERM);
+  expect(await answer).toBe('hello\n');
+  expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+  expect(server.stdout).toContain(`pid: ${process.pid}`);
+});
+
+test('watch.js in docs/operating.md tells what happens in daemon.js', async () => {
+  const daemonFile = write('daemon.cjs', block('docs/operating.md', '// daemon.js'));
+  const watchFile = write('watch.cjs', block('docs/operating.md', '// watch.js'));
+  const both = write('both.cjs', {
+    code: `require(${JSON.stringify(watchFile)}); require(${JSON.stringify(daemonFile)});`,
+  });
+  const daemon = new Fixture([...RUNTIME, both], { cwd: directory });
+  const pidFile = join(directory, 'my.pid');
+  await eventually('it runs', () => ping(pidFile));
+  expect(await terminate(pidFile)).toMatchObject({ outcome: 'exited' });
+  const { code, stderr } = await daemon.end();
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^SIGTERM received from pid \d+ .*\nhandled in [\d.]+ ms/);
+});

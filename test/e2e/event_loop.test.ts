@@ -1,0 +1,121 @@
+// A running handler neither keeps the process alive nor loses what arrives at its end.
+import type { SignalHandler1 } from '../..';
+import { endAll } from '../support/fixture';
+import { run } from '../support/program';
+import { IS_WINDOWS } from '../support/runtime';
+
+afterEach(endAll);
+
+describe('an otherwise empty event loop', () => {
+  test('ends although a handler runs', async () => {
+    const program = run(({ daemoniker, say }) => {
+      new daemoniker.SignalHandler1(null).start();
+      process.on('exit', (code) => say('exit', { code }));
+    });
+    expect(await program.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+  });
+
+  test('loses no signal that arrived before it ends (nodejs/node#28502), in 200 rounds', async () => {
+    const program = run(({ daemoniker, say, signalMyself }) => {
+      let handled = 0;
+      new daemoniker.SignalHandler1(null, {
+        sigterm: () => {
+          if (++handled < 200) setImmediate(() => signalMyself('SIGTERM'));
+        },
+      }).start();
+      process.on('exit', () => say('exit', { handled }));
+      signalMyself('SIGTERM');
+    });
+    await program.end();
+    expect(program.said).toEqual([{ event: 'exit', handled: 200 }]);
+  });
+
+  test('loses none that another process has sent either', async () => {
+    // A sender is a Node.js of its own on Windows, which takes a while to start.
+    const rounds = IS_WINDOWS ? 8 : 25;
+    const program = run(
+      ({ daemoniker, say, args, signalledByAnother }) => {
+        let handled = 0;
+        const round = (): unknown => signalledByAnother('SIGINT');
+        new daemoniker.SignalHandler1(null, {
+          sigint: () => {
+            if (++handled < Number(args[0])) setImmediate(round);
+          },
+        }).start();
+        process.on('exit', () => say('exit', { handled }));
+        round();
+      },
+      [String(rounds)],
+    );
+    await program.end();
+    expect(program.said).toEqual([{ event: 'exit', handled: rounds }]);
+  });
+
+  test('goes on when a handler gives it something to do', async () => {
+    const program = run(({ daemoniker, say, signalMyself }) => {
+      new daemoniker.SignalHandler1(null, {
+        sigterm: () => setTimeout(() => say('worked'), 20),
+      }).start();
+      signalMyself('SIGTERM');
+    });
+    expect(await program.end()).toMatchObject({ code: 0 });
+    expect(program.said).toEqual([{ event: 'worked' }]);
+  });
+});
+
+describe('ref()', () => {
+  test('keeps the process alive until unref()', async () => {
+    const program = run(
+      ({ daemoniker, say, plain }) => {
+        const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
+          sigint: () => say('handled', plain(handler.received)),
+          sigterm: () => handler.unref(),
+        });
+        handler.ref().start();
+        say('ready');
+        process.on('exit', () => say('exit'));
+      },
+      [],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    await program.hears('ready');
+    program.kill('SIGINT');
+    await program.hears('handled');
+    expect(program.stdout).not.toContain('exit');
+    program.kill('SIGTERM');
+    await program.hears('exit');
+    expect(await program.end()).toMatchObject({ code: 0, signal: null });
+  });
+
+  test('works while it runs, and ends with stop()', async () => {
+    const program = run(
+      ({ daemoniker, say }) => {
+        const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
+          sigterm: () => handler.stop(),
+        });
+        handler.start().ref().ref();
+        say('ready');
+      },
+      [],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    expect(await program.end()).toMatchObject({ code: 0, signal: null });
+  });
+
+  test('of one of several handlers is enough', async () => {
+    const program = run(
+      ({ daemoniker, say }) => {
+        const referenced = new daemoniker.SignalHandler1(null).ref().start();
+        new daemoniker.SignalHandler1(null, { sigterm: () => referenced.unref() }).start();
+        say('ready');
+      },
+      [],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    expect(await program.end()).toMatchObject({ code: 0, signal: null });
+  });
+});

@@ -1,0 +1,211 @@
+// The examples do what examples/README.md says.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import autocannon from 'autocannon';
+import { SIGTERM, send, terminate } from '../..';
+import { removeDirectory, temporaryDirectory } from '../support/directory';
+import { Fixture, endAll } from '../support/fixture';
+import { onNodeOnUnix, onUnix, withCommand, withTools } from '../support/platform';
+import { eventually, startProgram } from '../support/processes';
+import { ROOT, RUNTIME } from '../support/runtime';
+
+const EXAMPLES = join(ROOT, 'examples');
+const runs = (script: string, ...args: string[]): string[] => [
+  ...RUNTIME,
+  join(EXAMPLES, script),
+  ...args,
+];
+
+let directory: string;
+let pidFile: string;
+beforeEach(() => {
+  directory = temporaryDirectory();
+  pidFile = join(directory, 'my.pid');
+});
+afterEach(async () => {
+  await endAll();
+  removeDirectory(directory);
+});
+
+onNodeOnUnix('http-server', () => {
+  const port = (server: Fixture): number => Number(/port (\d+)/.exec(server.stdout)?.[1]);
+  const listening = (server: Fixture): number => server.stdout.match(/listens/g)?.length ?? 0;
+
+  test('loses no request under load while both of its processes are restarted by SIGTERM', async () => {
+    const server = new Fixture(runs('http-server/cluster.mjs', directory, '0'));
+    await server.until('both listen', () => listening(server) === 2);
+    let load!: autocannon.Instance;
+    const report = new Promise<autocannon.Result>((resolve, reject) => {
+      load = autocannon(
+        {
+          url: `http://localhost:${port(server)}`,
+          connections: 20,
+          duration: 600, // until it is stopped
+        },
+        (error: Error | null, result) => (error === null ? resolve(result) : reject(error)),
+      );
+    });
+    let answers = 0;
+    load.on('response', () => answers++);
+    const isLoaded = async (): Promise<void> => {
+      const enough = answers + 200;
+      await eventually('answers', () => answers >= enough);
+    };
+
+    try {
+      for (const [index, name] of ['server-1.pid', 'server-2.pid'].entries()) {
+        await isLoaded();
+        const ended = await terminate(join(directory, name), { timeout: 20_000 });
+        expect(ended).toMatchObject({ outcome: 'exited' });
+        await server.until('its successor listens', () => listening(server) === 3 + index);
+      }
+      await isLoaded();
+    } finally {
+      load.stop();
+    }
+    const { errors, timeouts, non2xx, mismatches, ...rest } = await report;
+    expect({ errors, timeouts, non2xx, mismatches }).toEqual({
+      errors: 0,
+      timeouts: 0,
+      non2xx: 0,
+      mismatches: 0,
+    });
+    expect(rest['2xx']).toBeGreaterThanOrEqual(600);
+
+    send(join(directory, 'cluster.pid'), SIGTERM);
+    expect(await server.end()).toMatchObject({ code: 0, stderr: '' });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+test('worker-queue finishes the job it is at and leaves the rest for its next start', async () => {
+  const [queue, done] = [join(directory, 'queue'), join(directory, 'done')];
+  for (const path of [queue, done]) mkdirSync(path);
+  for (const job of ['1', '2', '3']) writeFileSync(join(queue, job), '');
+  const first = await startProgram(
+    runs('worker-queue/worker.mjs', pidFile, queue, done),
+    'begins 1',
+  );
+  send(pidFile, SIGTERM);
+  expect(await first.end()).toMatchObject({ code: 0, stderr: '' });
+  expect(first.stdout).toMatch(/begins 1\s+has done 1\s+ended/);
+  expect([readdirSync(queue), readdirSync(done)]).toEqual([['2', '3'], ['1']]);
+
+  const second = await startProgram(
+    runs('worker-queue/worker.mjs', pidFile, queue, done),
+    'has done 3',
+  );
+  send(pidFile, SIGTERM);
+  expect(await second.end()).toMatchObject({ code: 0, stderr: '' });
+  expect(readdirSync(done)).toEqual(['1', '2', '3']);
+});
+
+describe('systemd', () => {
+  withTools('systemd-analyze')('the unit', () => {
+    test('is one that systemd accepts', () => {
+      const unit = readFileSync(join(EXAMPLES, 'systemd', 'my-daemon.service'), 'utf8')
+        // It checks that the program exists.
+        .replace('/usr/bin/node /opt/my-daemon/daemon.mjs', `${process.execPath} ${__filename}`);
+      const file = join(directory, 'my-daemon.service');
+      writeFileSync(file, unit);
+      const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], {
+        encoding: 'utf8',
+      });
+      expect(stderr.split('\n').filter((line) => line.includes('my-daemon'))).toEqual([]);
+      expect(status).toBe(0);
+    });
+  });
+
+  withTools('systemd-notify', 'python3')('the daemon', () => {
+    test('says when it is ready and when it ends', async () => {
+      const socket = join(directory, 'notify');
+      const systemd = await startProgram(
+        [
+          'python3',
+          '-uc',
+          `import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound")
+while True: print(s.recv(4096).decode())`,
+          socket,
+        ],
+        'bound',
+      );
+      const daemon = new Fixture(runs('systemd/daemon.mjs', pidFile), {
+        env: { ...process.env, NOTIFY_SOCKET: socket, PORT: '0' },
+      });
+      await systemd.until('ready', () => systemd.stdout.includes('READY=1'));
+      daemon.kill('SIGTERM');
+      await systemd.until('stopping', () => systemd.stdout.includes('STOPPING=1'));
+      expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+      expect(existsSync(pidFile)).toBe(false);
+    });
+  });
+});
+
+withCommand(
+  'unshare',
+  '--pid',
+  '--fork',
+  '--mount-proc',
+  'true',
+)('container', () => {
+  test('what the Dockerfile starts is process 1 and ends by `docker stop`, at once', async () => {
+    const dockerfile = readFileSync(join(EXAMPLES, 'container', 'Dockerfile'), 'utf8');
+    const [command, ...args] = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? '') as string[];
+    expect(command).toBe('node');
+    const container = await startProgram(
+      ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', ...RUNTIME, ...args],
+      'running as process 1',
+      { cwd: join(EXAMPLES, 'container') },
+    );
+    const [main] = readFileSync(
+      `/proc/${container.pid}/task/${container.pid}/children`,
+      'latin1',
+    ).split(' ');
+    process.kill(Number(main), 'SIGTERM');
+    expect(await container.end()).toMatchObject({ code: 0, stderr: '' });
+    expect(container.stdout).toContain('SIGTERM: closing');
+  });
+});
+
+test('background: it outlives what started it and ends by `daemoniker stop`', async () => {
+  const log = join(directory, 'my.log');
+  const starter = new Fixture(runs('background/start.mjs', pidFile, log));
+  expect(await starter.end()).toMatchObject({ code: 0, stderr: '' });
+  expect(starter.stdout).toContain(`started process ${readFileSync(pidFile, 'utf8').trim()}`);
+
+  const cli = join(ROOT, 'dist', 'cli.js');
+  const daemoniker = (...args: string[]): Fixture => new Fixture([process.execPath, cli, ...args]);
+  expect(await daemoniker('status', pidFile).end()).toMatchObject({ code: 0 });
+  expect(await daemoniker('stop', pidFile).end()).toMatchObject({ code: 0 });
+  expect(await daemoniker('status', pidFile).end()).toMatchObject({ code: 3 });
+  expect(readFileSync(log, 'utf8')).toMatch(/^started\s+SIGTERM from .+: tidying up\s+$/);
+});
+
+onUnix('reload', () => {
+  test('SIGHUP reads the configuration anew, and a bad one is not taken', async () => {
+    const config = join(directory, 'config.json');
+    writeFileSync(config, '{"level":1}');
+    const daemon = await startProgram(runs('reload/daemon.mjs', pidFile, config), 'running');
+    for (const [text, said] of [
+      ['{"level":2}', 'configuration: {"level":2}'],
+      ['{', 'the old configuration stays'],
+    ] as const) {
+      writeFileSync(config, text);
+      send(pidFile, 'SIGHUP');
+      await daemon.until(said, () => daemon.stdout.includes(said));
+    }
+    send(pidFile, SIGTERM);
+    expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+test('one-of-two: of two daemons one runs, and the other says who does', async () => {
+  const first = await startProgram(runs('one-of-two/daemon.mjs', pidFile), 'runs');
+  const second = new Fixture(runs('one-of-two/daemon.mjs', pidFile));
+  expect(await second.end()).toMatchObject({ code: 1, stderr: '' });
+  expect(second.stdout).toBe(`process ${first.pid} runs already\n`);
+  send(pidFile, SIGTERM);
+  expect(await first.end()).toMatchObject({ code: 0, stderr: '' });
+});

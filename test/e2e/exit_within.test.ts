@@ -1,0 +1,107 @@
+import { SIGINT, SIGTERM, SignalHandler1, send } from '../..';
+import { pidFile } from '../support/each_test';
+import { deathBy } from '../support/endings';
+import { Fixture, start } from '../support/fixture';
+
+async function begin(code: string): Promise<Fixture> {
+  const fixture = start('blocked', [pidFile, '{}', code]);
+  await fixture.hears('begins');
+  return fixture;
+}
+
+test.each([
+  ['whether the loop is free', 'handler.exitWithin(200); liveOn()'],
+  ['or blocked', 'handler.exitWithin(200); stuckForEver()'],
+  [
+    "or the process hangs in an 'exit' listener",
+    "process.on('exit', stuckForEver); handler.exitWithin(200); process.exit(0)",
+  ],
+  ['also after stop()', 'handler.exitWithin(200); handler.stop(); liveOn()'],
+  ['also when the handler never ran', 'handler.stop(); handler.exitWithin(200); liveOn()'],
+  [
+    'and a second call replaces the first',
+    'handler.exitWithin(3600000); handler.exitWithin(200); liveOn()',
+  ],
+])('the process ends by SIGTERM in time, %s', async (_, code) => {
+  const begun = performance.now();
+  const fixture = await begin(code);
+  const { code: exitCode, signal, stderr } = await fixture.end();
+  expect({ code: exitCode, signal }).toEqual(deathBy('SIGTERM'));
+  expect(performance.now() - begun).toBeGreaterThanOrEqual(199);
+  expect(stderr).toMatch(
+    /^daemoniker: the process did not exit within 200 ms; ending it by SIGTERM$/m,
+  );
+});
+
+test('it ends by the signal that was received last', async () => {
+  const fixture = await begin(`
+    handler.sigterm = () => say('term');
+    handler.sigint = () => { handler.exitWithin(100); };
+    liveOn();
+    say('set');
+  `);
+  await fixture.hears('set');
+  send(pidFile, SIGTERM);
+  await fixture.hears('term');
+  send(pidFile, SIGINT);
+  expect(await fixture.end()).toMatchObject(deathBy('SIGINT'));
+});
+
+test.each([
+  ['that is over in time leaves no trace', 'handler.exitWithin(10000); process.exit(5)'],
+  [
+    'is prolonged by a later call',
+    'handler.exitWithin(100); handler.exitWithin(10000); blockFor(400); process.exit(5)',
+  ],
+  [
+    'has no limit after null',
+    'handler.exitWithin(100); handler.exitWithin(null); blockFor(400); process.exit(5)',
+  ],
+  [
+    'has no limit after null and stop()',
+    'handler.exitWithin(100); handler.stop(); handler.exitWithin(null); blockFor(400); process.exit(5)',
+  ],
+  ['is not kept from ending by it', 'handler.exitWithin(3600000); process.exitCode = 5'],
+])('a shutdown %s', async (_, code) => {
+  const fixture = await begin(code);
+  expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
+});
+
+test('signals are still handled while it runs, also after stop() and start()', async () => {
+  const fixture = await begin(
+    'handler.exitWithin(60000); handler.stop(); handler.start(); liveOn(); say("started")',
+  );
+  await fixture.hears('started');
+  send(pidFile, SIGTERM);
+  await fixture.hears('handled');
+  fixture.child.kill('SIGKILL');
+  await fixture.end();
+});
+
+test('what makes no sense is refused', () => {
+  const handler = new SignalHandler1(null);
+  for (const value of [0, -1, NaN, Infinity, 2 ** 31]) {
+    expect(() => handler.exitWithin(value)).toThrow(RangeError);
+  }
+  for (const value of ['100', undefined, {}]) {
+    expect(() => handler.exitWithin(value as unknown as number)).toThrow(TypeError);
+  }
+});
+
+test('a worker cannot limit the process', async () => {
+  const fixture = start('script', [
+    `
+      const { Worker } = require('node:worker_threads');
+      const { once } = require('node:events');
+      const code = \`
+        const { SignalHandler1 } = require(\${JSON.stringify(require.resolve('../..'))});
+        let code;
+        try { new SignalHandler1(null).exitWithin(100); } catch (error) { code = error.code; }
+        require('node:worker_threads').parentPort.postMessage(code);
+      \`;
+      const worker = new Worker(code, { eval: true });
+      return (await once(worker, 'message'))[0];
+    `,
+  ]);
+  expect(await fixture.hears('returned')).toMatchObject({ value: 'ERR_NOT_MAIN_THREAD' });
+});

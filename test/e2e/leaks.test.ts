@@ -1,0 +1,142 @@
+// What a long-lived daemon must not pile up.
+import { endAll, type Said } from '../support/fixture';
+import { onLinuxAndWindows, onNodeOnLinux } from '../support/platform';
+import { contextSwitches } from '../support/proc';
+import { run, type Tools, type Usage } from '../support/program';
+import { IS_WINDOWS, NAME } from '../support/runtime';
+import { signal } from '../support/sending';
+import { TOOL } from '../support/windows_tool';
+
+afterEach(endAll);
+
+const cycling = async ({ daemoniker, say, args, usage, signalMyself }: Tools): Promise<void> => {
+  let handled = 0;
+  const cycle = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      const handler = new daemoniker.SignalHandler1(null, { sigterm: () => handled++ });
+      handler.start();
+      signalMyself('SIGTERM');
+      handler.stop();
+      // The runtime frees what belongs to a turn of its event loop.
+      if (i % 50 === 0) await new Promise(setImmediate);
+    }
+    globalThis.gc?.();
+    await new Promise(setImmediate);
+  };
+  await cycle(Number(args[1]));
+  const before = usage();
+  await cycle(Number(args[2]));
+  say('used', { before, after: usage(), handled });
+};
+
+const employing = async ({
+  daemoniker,
+  say,
+  args,
+  usage,
+  require,
+  onCommand,
+}: Tools): Promise<void> => {
+  const { Worker } = require('node:worker_threads') as typeof import('node:worker_threads');
+  let counted = 0;
+  const handler = new daemoniker.SignalHandler1(null, {
+    sigterm: () => (counted += handler.received?.count ?? NaN),
+  }).start();
+  const source = "new (require(require('node:worker_threads').workerData).SignalHandler1)(null)";
+  const employ = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i += 2) {
+      const ends = [0, 1].map(() => {
+        const workerData = require.resolve('../..');
+        const worker = new Worker(source, { eval: true, workerData });
+        return new Promise((resolve, reject) => worker.on('error', reject).on('exit', resolve));
+      });
+      await Promise.all(ends);
+    }
+    globalThis.gc?.();
+    await new Promise((resolve) => setTimeout(resolve, 100)); // threads end a little after
+  };
+  onCommand(() => undefined);
+  await employ(Number(args[1]));
+  const before = usage();
+  say('ready');
+  await employ(Number(args[2]));
+  const after = usage();
+  say('used', { before, after });
+  setInterval(() => say('counted', { counted }), 20);
+};
+
+function expectNothingLeft({ before, after }: Said & { before?: Usage; after?: Usage }): void {
+  // Windows has threads and handles of its own in every process, which come and go.
+  const tolerance = IS_WINDOWS ? 20 : 0;
+  expect(Math.abs((after?.fds ?? NaN) - (before?.fds ?? NaN))).toBeLessThanOrEqual(tolerance);
+  expect(Math.abs((after?.threads ?? NaN) - (before?.threads ?? NaN))).toBeLessThanOrEqual(
+    tolerance,
+  );
+  // A leaked thread stack, thread-safe function or worker would be much more than this.
+  expect((after?.rss ?? NaN) - (before?.rss ?? NaN)).toBeLessThan(16 * 1024 * 1024);
+}
+
+/** To warm up, and then. Wine takes its time for each pipe, thread and window. */
+const TIMES = IS_WINDOWS
+  ? { cycles: [100, 300], workers: [10, 40] }
+  : { cycles: [300, 1000], workers: [30, 200] };
+
+onLinuxAndWindows('hundreds of start() and stop()', () => {
+  test('leave no descriptor, thread or memory behind', async () => {
+    const program = run(cycling, [TOOL, ...TIMES.cycles.map(String)]);
+    const used = await program.hears('used');
+    expect(used).toMatchObject({ handled: TIMES.cycles.reduce((sum, some) => sum + some) });
+    expectNothingLeft(used);
+    expect(await program.end()).toMatchObject({ code: 0, signal: null });
+  });
+});
+
+(NAME === 'node' ? onLinuxAndWindows : onNodeOnLinux)(
+  'many workers, created and ended while signals arrive,',
+  () => {
+    test('leave no descriptor, thread or memory behind, and no signal is lost', async () => {
+      const program = run(employing, [TOOL, ...TIMES.workers.map(String)], {
+        flags: ['--expose-gc'],
+      });
+      await program.hears('ready');
+      let sent = 0;
+      let used: Said | undefined;
+      const over = program.hears('used').then((said) => (used = said));
+      while (used === undefined) {
+        signal(program.pid, 'SIGTERM');
+        sent++;
+        await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 2))]);
+      }
+      expectNothingLeft(used);
+      const counted = (await program.hears('counted'))['counted'] as number;
+      expect(counted).toBeGreaterThan(0);
+      expect(counted).toBeLessThanOrEqual(sent);
+    }, 120_000);
+  },
+);
+
+// Other runtimes start threads of their own meanwhile.
+onNodeOnLinux('the dispatcher thread', () => {
+  test('does not wake up while nothing happens, for ten seconds', async () => {
+    const program = run(({ daemoniker, say, onCommand }) => {
+      const handler = new daemoniker.SignalHandler1(null, { sigterm: () => say('handled') });
+      onCommand(() => {
+        handler.start();
+        say('started');
+      });
+      say('ready');
+    });
+    await program.hears('ready');
+    const others = contextSwitches(program.pid);
+    program.tell('start');
+    await program.hears('started');
+    program.kill('SIGTERM'); // it has worked, and is idle again
+    await program.hears('handled');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const ours = [...contextSwitches(program.pid)].filter(([thread]) => !others.has(thread));
+    expect(ours).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
+    const later = contextSwitches(program.pid);
+    for (const [thread, switches] of ours) expect(later.get(thread)).toBe(switches);
+  });
+});

@@ -1,0 +1,387 @@
+// send() signals the process that the file means, and no other that has its number.
+import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PidFile, PidFileError, SIGTERM, SignalError, ping, send } from '../..';
+import { caught } from '../support/caught';
+import { directory, pidFile } from '../support/each_test';
+import { start } from '../support/fixture';
+import { NOBODY, asRoot, onLinux, onLinuxAndWindows, withTools } from '../support/platform';
+import { lockHolder, makeZombie, startProgram, stateOf } from '../support/processes';
+import { Session } from '../support/session';
+
+const START = '(kept.handler = new SignalHandler1($0).start(), true)';
+const LONG_AGO = new Date('2001-01-01');
+
+/** Writes a PID file as a daemon that takes no lock, at that moment. */
+function writePidFile(pid: number, writtenAt?: Date): void {
+  writeFileSync(pidFile, `${pid}\n`);
+  if (writtenAt !== undefined) utimesSync(pidFile, writtenAt, writtenAt);
+}
+
+describe('a process that started after the file was written has its number by chance', () => {
+  test('ERR_PID_FILE_STALE with both times, and nothing is signalled', async () => {
+    const other = await Session.start();
+    writePidFile(other.pid, LONG_AGO);
+    const error = caught(() => send(pidFile, SIGTERM));
+    expect(error).toBeInstanceOf(PidFileError);
+    expect(error).toMatchObject({ code: 'ERR_PID_FILE_STALE', path: pidFile, pid: other.pid });
+    expect(error.message).toContain(LONG_AGO.toISOString());
+    const times = error.message.match(/\d{4}-\d\d-\d\dT[\d:.]+Z/g) ?? [];
+    const startedAt = Date.parse(times.find((time) => time !== LONG_AGO.toISOString()) ?? '');
+    expect(Math.abs(Date.now() - startedAt)).toBeLessThan(30_000);
+    expect(ping(pidFile)).toBe(false);
+    expect(await other.value('"alive"')).toBe('alive');
+  });
+
+  test('{ verify: false } signals it all the same', async () => {
+    const other = await Session.start();
+    writePidFile(other.pid, LONG_AGO);
+    send(pidFile, SIGTERM, { verify: false });
+    const { code, signal } = await other.fixture.end();
+    expect(process.platform === 'win32' ? code : signal).toBe(
+      process.platform === 'win32' ? SIGTERM.SIGNUM : 'SIGTERM',
+    );
+  });
+
+  test('within the two seconds that clocks may differ it is taken for the daemon', async () => {
+    const before = Date.now();
+    const daemon = await Session.start();
+    writePidFile(daemon.pid, new Date(before - 1000));
+    send(pidFile, 0);
+    writePidFile(daemon.pid, new Date(before - 2500));
+    expect(caught(() => send(pidFile, 0))).toMatchObject({ code: 'ERR_PID_FILE_STALE' });
+  });
+});
+
+test('a daemon that holds its file is itself, whatever the time of the file', async () => {
+  const daemon = await Session.start();
+  await daemon.value(START, pidFile);
+  for (const time of [LONG_AGO, new Date('2100-01-01')]) {
+    utimesSync(pidFile, time, time);
+    send(pidFile, 0);
+    expect(ping(pidFile)).toBe(true);
+  }
+});
+
+onLinuxAndWindows('a file that one process holds and that names another', () => {
+  test('is ERR_PID_FILE_FOREIGN, and neither is signalled', async () => {
+    const holder = await Session.start();
+    await holder.value(START, pidFile);
+    const other = await Session.start();
+    writePidFile(other.pid);
+    expect(caught(() => send(pidFile, SIGTERM))).toMatchObject({ code: 'ERR_PID_FILE_FOREIGN' });
+    for (const one of [holder, other]) expect(await one.value('"alive"')).toBe('alive');
+  });
+});
+
+test('a process that is gone is ESRCH, with path and PID', async () => {
+  const gone = await Session.start();
+  gone.fixture.child.stdin?.end();
+  await gone.fixture.end();
+  writePidFile(gone.pid);
+  for (const options of [{}, { verify: false }]) {
+    const error = caught(() => send(pidFile, SIGTERM, options));
+    expect(error).toBeInstanceOf(SignalError);
+    expect(error).toMatchObject({ code: 'ESRCH', path: pidFile, pid: gone.pid });
+    expect(error['errno']).toBe(process.platform === 'win32' ? -4040 : -3);
+    expect(error.message).toContain(pidFile);
+    expect(error.message).toContain(String(gone.pid));
+  }
+  expect(ping(pidFile)).toBe(false);
+});
+
+test('a process can signal itself', async () => {
+  const daemon = start('daemon', [pidFile]);
+  await daemon.hears('ready');
+  daemon.tell('eval daemoniker.send(handler.pidFile, daemoniker.SIGTERM)');
+  expect(await daemon.hears('handled')).toMatchObject({
+    name: 'SIGTERM',
+    sender: { pid: daemon.pid },
+  });
+});
+
+test('ping() of the process itself', () => {
+  const claim = PidFile.acquire(pidFile);
+  expect(ping(pidFile)).toBe(true);
+  claim.release();
+  expect(ping(pidFile)).toBe(false);
+});
+
+test('ping() throws for what is no answer', () => {
+  writeFileSync(pidFile, 'text');
+  expect(caught(() => ping(pidFile))).toMatchObject({ code: 'ERR_PID_FILE_INVALID' });
+  const notAPath = caught(() => ping(42 as unknown as string));
+  expect(notAPath).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+onLinux('on Linux', () => {
+  withTools('python3')('a process whose main thread has ended', () => {
+    test('is alive as long as another thread is', async () => {
+      // pthread_exit(3) would end Python; the system call ends the one thread (x86-64, arm64).
+      const program = await startProgram(
+        [
+          'python3',
+          '-c',
+          'import ctypes, platform, sys, threading, time\n' +
+            'threading.Thread(target=sys.stdin.read).start()\n' +
+            'threading.Timer(0.2, lambda: print("runs", flush=True)).start()\n' +
+            'ctypes.CDLL(None).syscall(60 if platform.machine() == "x86_64" else 93, 0)',
+        ],
+        'runs',
+      );
+      expect(stateOf(program.pid)).toBe('Z');
+      writePidFile(program.pid);
+      expect(ping(pidFile)).toBe(true);
+      send(pidFile, 0);
+      expect(caught(() => PidFile.acquire(pidFile))).toMatchObject({ code: 'ERR_PID_FILE_LOCKED' });
+    });
+  });
+
+  withTools('python3')('zombies and descriptors', () => {
+    test('a zombie is ESRCH', async () => {
+      const zombie = await makeZombie();
+      writePidFile(zombie.pid);
+      for (const options of [{}, { verify: false }]) {
+        expect(caught(() => send(pidFile, 0, options))).toMatchObject({ code: 'ESRCH' });
+      }
+      expect(ping(pidFile)).toBe(false);
+    });
+
+    test('no descriptor is left over, whether it succeeds or fails, in whatever way', async () => {
+      const daemon = await Session.start();
+      await daemon.value(START, pidFile);
+      const other = await Session.start();
+      const zombie = await makeZombie();
+      const files: Record<string, string> = { good: pidFile };
+      for (const [name, content] of Object.entries({
+        stale: `${other.pid}\n`,
+        zombie: `${zombie.pid}\n`,
+        gone: '2147483647\n',
+        invalid: 'text',
+      })) {
+        files[name] = join(directory, name);
+        writeFileSync(files[name], content);
+      }
+      utimesSync(files['stale'] as string, LONG_AGO, LONG_AGO);
+
+      const sender = await Session.start();
+      const COUNT = 'require("fs").readdirSync("/proc/self/fd").length';
+      const SEND = `[...Array(1000)].map(() => {
+      try { send($0, 0); return 'sent'; } catch (error) { return error.code; }
+    }).filter((code, index, all) => all.indexOf(code) === index)`;
+      const before = (await sender.value(COUNT)) as number;
+      expect(await sender.value(SEND, files['good'])).toEqual(['sent']);
+      expect(await sender.value(SEND, files['stale'])).toEqual(['ERR_PID_FILE_STALE']);
+      expect(await sender.value(SEND, files['zombie'])).toEqual(['ESRCH']);
+      expect(await sender.value(SEND, files['gone'])).toEqual(['ESRCH']);
+      expect(await sender.value(SEND, files['invalid'])).toEqual(['ERR_PID_FILE_INVALID']);
+      // A leak would leave one for each call; Deno opens one or two of its own at times.
+      expect(await sender.value(COUNT)).toBeLessThan(before + 100);
+    });
+  });
+
+  withTools('python3')('daemons that lock in other ways', () => {
+    test.each(['ofd', 'posix'] as const)(
+      'a %s lock held by the named process makes it the one, whatever the time',
+      async (kind) => {
+        const holder = await startProgram(lockHolder(pidFile, kind, true), 'locked');
+        send(pidFile, 0);
+        utimesSync(pidFile, LONG_AGO, LONG_AGO);
+        send(pidFile, 0);
+        expect(readFileSync(pidFile, 'utf8')).toBe(`${holder.pid}\n`);
+      },
+    );
+
+    test('an flock lock says nothing to us: the time decides', async () => {
+      await startProgram(lockHolder(pidFile, 'flock', true), 'locked');
+      send(pidFile, 0);
+      utimesSync(pidFile, LONG_AGO, LONG_AGO);
+      expect(caught(() => send(pidFile, 0))).toMatchObject({ code: 'ERR_PID_FILE_STALE' });
+    });
+
+    test.each(['ofd', 'posix'] as const)(
+      'a %s lock held by another process than the named one: ERR_PID_FILE_FOREIGN',
+      async (kind) => {
+        const named = await Session.start();
+        writePidFile(named.pid);
+        await startProgram(lockHolder(pidFile, kind, false), 'locked');
+        const error = caught(() => send(pidFile, SIGTERM));
+        expect(error).toBeInstanceOf(PidFileError);
+        expect(error).toMatchObject({ code: 'ERR_PID_FILE_FOREIGN', pid: named.pid });
+        expect(ping(pidFile)).toBe(false);
+        expect(await named.value('"alive"')).toBe('alive');
+      },
+    );
+
+    test('having the file open, or another kind of lock on it, makes nobody its holder', async () => {
+      writeFileSync(pidFile, '');
+      const named = await startProgram(lockHolder(pidFile, 'flock', true), 'locked');
+      await startProgram(lockHolder(pidFile, 'ofd', false), 'locked');
+      expect(caught(() => send(pidFile, 0))).toMatchObject({
+        code: 'ERR_PID_FILE_FOREIGN',
+        pid: named.pid,
+      });
+    });
+
+    test('asking takes no lock, so it never disturbs a daemon that is just starting', async () => {
+      writePidFile(process.pid);
+      const asker = await Session.start();
+      const asked = asker.value(
+        `(() => {
+          say('asking');
+          let asked = 0;
+          for (const end = Date.now() + 1500; Date.now() < end; asked++) ping($0);
+          return asked;
+        })()`,
+        pidFile,
+      );
+      // One attempt each time; the package itself would try again.
+      const attempts = await startProgram(
+        [
+          'python3',
+          '-c',
+          'import fcntl, struct, sys\n' +
+            'file = open(sys.argv[1], "r+")\n' +
+            'def lock(kind): fcntl.fcntl(file, 37, struct.pack("hhqqi4x", kind, 0, 0, 0, 0))\n' +
+            'for _ in range(100000): lock(fcntl.F_WRLCK); lock(fcntl.F_UNLCK)\n' +
+            'print("never refused", flush=True)',
+          pidFile,
+        ],
+        'never refused',
+      );
+      expect((await attempts.end()).code).toBe(0);
+      expect(await asked).toBeGreaterThan(1000);
+    });
+  });
+});
+
+asRoot('with other users and namespaces', () => {
+  test('a process that may not be signalled is EPERM, with path and PID; ping() is true', async () => {
+    const daemon = await Session.start();
+    chmodSync(directory, 0o755);
+    await daemon.value(START, pidFile);
+    const nobody = await Session.start(NOBODY);
+    const error = await nobody.error('send($0, SIGTERM)', pidFile);
+    expect(error).toMatchObject({ name: 'SignalError', code: 'EPERM', path: pidFile, errno: -1 });
+    expect(error['pid']).toBe(daemon.pid);
+    expect(error['message']).toContain(pidFile);
+    expect(error['message']).toContain(String(daemon.pid));
+    expect(await nobody.value('ping($0)', pidFile)).toBe(true);
+    expect(await daemon.value('"alive"')).toBe('alive');
+  });
+
+  test('a file that may not be read is EACCES, for ping() too', async () => {
+    writePidFile(process.pid);
+    const nobody = await Session.start(NOBODY);
+    for (const ask of ['send($0, 0)', 'ping($0)']) {
+      expect(await nobody.error(ask, pidFile)).toMatchObject({
+        isPidFileError: true,
+        code: 'EACCES',
+      });
+    }
+  });
+
+  test('who may not see the descriptors of the holder decides by the time', async () => {
+    chmodSync(directory, 0o755);
+    const daemon = await Session.start();
+    await daemon.value(START, pidFile);
+    const nobody = await Session.start(NOBODY);
+    utimesSync(pidFile, LONG_AGO, LONG_AGO);
+    expect(await nobody.error('send($0, 0)', pidFile)).toMatchObject({
+      code: 'ERR_PID_FILE_STALE',
+    });
+  });
+
+  withTools(
+    'unshare',
+    'mount',
+    'setpriv',
+  )('where /proc hides the processes of others', () => {
+    test('an unlocked file of one of them is not taken, for nobody can tell', async () => {
+      chmodSync(directory, 0o777);
+      writePidFile(1);
+      chmodSync(pidFile, 0o666);
+      const unprivileged = 'setpriv --reuid=65534 --regid=65534 --clear-groups "$@"';
+      const nobody = await Session.start({
+        wrapper: [
+          ...['unshare', '--pid', '--mount-proc', '--fork', '--kill-child'],
+          ...['sh', '-c', `mount -o remount,hidepid=2 /proc; ${unprivileged}; exit`, 'sh'],
+        ],
+      });
+      const error = await nobody.error('PidFile.acquire($0)', pidFile);
+      expect(error).toMatchObject({ isPidFileError: true, code: 'EACCES', pid: 1 });
+      expect(error['message']).toContain('Cannot tell whether process 1');
+      expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
+    });
+  });
+
+  withTools('unshare')('in a PID namespace', () => {
+    const wrapper = ['unshare', '--pid', '--mount-proc', '--fork', '--kill-child'];
+
+    test('a number of another PID namespace is ERR_PID_FILE_FOREIGN; start() is refused', async () => {
+      const daemon = await Session.start({ wrapper });
+      await daemon.value(START, pidFile);
+      expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
+      await daemon.value('send($0, 0)', pidFile); // inside it means the daemon
+      const error = caught(() => send(pidFile, 0)); // here, init
+      expect(error).toBeInstanceOf(PidFileError);
+      expect(error).toMatchObject({ code: 'ERR_PID_FILE_FOREIGN', pid: 1 });
+      expect(ping(pidFile)).toBe(false);
+      expect(caught(() => PidFile.acquire(pidFile))).toMatchObject({
+        code: 'ERR_PID_FILE_LOCKED',
+        pid: null,
+      });
+    });
+
+    test('a PID that was really reused is never signalled, and blocks no start', async () => {
+      const inside = await Session.start({ wrapper });
+      const SPAWN = '(kept.child = require("child_process").spawn("sleep", ["600"])).pid';
+      const pid = await inside.value(SPAWN);
+      // Long ago, so that the test need not wait out the two seconds of tolerance.
+      await inside.value(
+        `(require('fs').writeFileSync($0, $1 + '\\n'), require('fs').utimesSync($0, 1e9, 1e9), true)`,
+        pidFile,
+        pid,
+      );
+      await inside.value('new Promise((done) => kept.child.on("exit", () => done(true)).kill())');
+      expect(await inside.error('send($0, 0)', pidFile)).toMatchObject({ code: 'ESRCH' });
+
+      // The next process gets the number again; threads may take it first.
+      let reused: unknown;
+      for (let attempt = 0; attempt < 50 && reused !== pid; attempt++) {
+        reused = await inside.value(
+          `(require('fs').writeFileSync('/proc/sys/kernel/ns_last_pid', String($0 - 1)), ${SPAWN})`,
+          pid,
+        );
+      }
+      expect(reused).toBe(pid);
+      expect(await inside.error('send($0, SIGTERM)', pidFile)).toMatchObject({
+        code: 'ERR_PID_FILE_STALE',
+        pid,
+      });
+      expect(await inside.value('ping($0)', pidFile)).toBe(false);
+      expect(await inside.value('[kept.child.exitCode, kept.child.signalCode]')).toEqual([
+        null,
+        null,
+      ]);
+      await inside.value(START, pidFile);
+      expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
+    });
+
+    test('a container that starts again finds its old number, and takes the file over', async () => {
+      for (let start = 0; start < 2; start++) {
+        const daemon = await Session.start({ wrapper });
+        await daemon.value(START, pidFile);
+        expect(await daemon.value('send($0, 0)', pidFile)).toBe(undefined);
+        // Killed from outside, so that the file stays; as if the machine had lost its power.
+        const init = Number(
+          readFileSync(`/proc/${daemon.pid}/task/${daemon.pid}/children`, 'utf8').trim(),
+        );
+        process.kill(init, 'SIGKILL');
+        await daemon.fixture.end();
+        expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
+        utimesSync(pidFile, LONG_AGO, LONG_AGO);
+      }
+    });
+  });
+});

@@ -1,0 +1,177 @@
+// Who sent a signal, and how.
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { addonPath, type NativeHelper } from '../support/addon';
+import { endAll, type Fixture } from '../support/fixture';
+import { onUnix, withCommand } from '../support/platform';
+import { run } from '../support/program';
+import { IS_WINDOWS } from '../support/runtime';
+import { OWN_UID, SENT, startSender } from '../support/sending';
+
+afterEach(endAll);
+
+/** Says what each signal's record says. */
+async function receiver(wrapper: readonly string[] = []): Promise<Fixture> {
+  const daemon = run(
+    ({ daemoniker, say, plain, onCommand, args, require }) => {
+      const handled = (): void => say('handled', plain(handler.received));
+      const handler = new daemoniker.SignalHandler1(null, handled, handled, handled).start();
+      onCommand((command) => {
+        if (command.startsWith('raise ')) {
+          (require(args[0] as string) as NativeHelper).raise(Number(command.slice(6)));
+        }
+        if (command === 'look') say('looked', plain(handler.received));
+      });
+      say('ready', { pid: process.pid });
+    },
+    [addonPath()],
+    { wrapper },
+  );
+  await daemon.hears('ready');
+  return daemon;
+}
+
+describe(`a signal by ${IS_WINDOWS ? 'send()' : 'kill(2)'}`, () => {
+  /** What sends signals in these tests: a shell, or on Windows Node.js. */
+  const command = IS_WINDOWS ? (expect.stringMatching(/^node.*\.exe$/i) as string) : 'sh';
+
+  test('names the process, its user and its command', async () => {
+    const daemon = await receiver();
+    // It waits, so that it is still there when somebody looks.
+    const sender = startSender(daemon.pid, 'SIGTERM', { waits: true });
+    expect(await daemon.hears('handled')).toMatchObject({
+      name: 'SIGTERM',
+      origin: SENT,
+      sender: { pid: sender.pid, uid: OWN_UID, command },
+      count: 1,
+    });
+    sender.kill('SIGKILL');
+  });
+
+  test('still names the command later, when the sender is gone', async () => {
+    const daemon = await receiver();
+    const sender = startSender(daemon.pid, 'SIGTERM', { waits: true });
+    const handled = await daemon.hears('handled');
+    sender.kill('SIGKILL');
+    await once(sender, 'exit');
+    expect(handled).toMatchObject({ sender: { pid: sender.pid, command } });
+    daemon.tell('look');
+    expect((await daemon.hears('looked'))['sender']).toEqual(handled['sender']);
+  });
+
+  test('has a record of plain data that logs well', async () => {
+    const daemon = run(({ daemoniker, say, signalMyself, require, onCommand }) => {
+      const { inspect } = require('node:util') as typeof import('node:util');
+      const handler = new daemoniker.SignalHandler1(null, {
+        sigterm: () => {
+          const record = handler.received;
+          const { signum, name, origin, count, sender, receivedAt, message } = record ?? {};
+          const isDate = receivedAt instanceof Date;
+          say('record', {
+            signum,
+            name,
+            origin,
+            count,
+            isDate,
+            message,
+            keys: Object.keys(sender ?? {}),
+          });
+          say('text', {
+            text: inspect(record),
+            json: JSON.parse(JSON.stringify(record)) as object,
+          });
+        },
+      }).start();
+      signalMyself('SIGTERM');
+      onCommand(() => undefined);
+    });
+    expect(await daemon.hears('record')).toMatchObject({
+      signum: 15,
+      name: 'SIGTERM',
+      origin: SENT,
+      count: 1,
+      isDate: true,
+      message: `SIGTERM received from pid ${daemon.pid}`,
+      keys: ['pid', 'uid', 'command'],
+    });
+    const { text, json } = await daemon.hears('text');
+    expect(text).toContain(`SIGTERM received from pid ${daemon.pid}`);
+    expect(json).toMatchObject({ signum: 15, origin: SENT, sender: { pid: daemon.pid } });
+  });
+});
+
+onUnix('a signal by raise(3)', () => {
+  test('names ourselves and the origin "thread"', async () => {
+    const daemon = await receiver();
+    daemon.tell('raise 15');
+    expect(await daemon.hears('handled')).toMatchObject({
+      origin: 'thread',
+      sender: { pid: daemon.pid },
+    });
+  });
+});
+
+const PYTHON_SIGQUEUE = `
+import ctypes, os, struct, sys
+target, signum, code, claimed = (int(word) for word in sys.argv[1:])
+libc = ctypes.CDLL(None, use_errno=True)
+if claimed:
+    # siginfo_t: signo, errno, code, padding, pid, uid
+    info = struct.pack('iii4xii', signum, 0, code, claimed, 0).ljust(128, b'\\0')
+    number = {'x86_64': 129, 'aarch64': 138}[os.uname().machine]
+    failed = libc.syscall(number, target, signum, info)
+else:
+    failed = libc.sigqueue(target, signum, ctypes.c_void_p(7))
+sys.exit(1 if failed else 0)
+`;
+function queue(daemon: Fixture, code: number, claimed: number): number | undefined {
+  const args = [daemon.pid, 15, code, claimed].map(String);
+  const { pid, status, stderr } = spawnSync('python3', ['-c', PYTHON_SIGQUEUE, ...args]);
+  if (status !== 0) throw new Error(`sigqueue failed: ${String(stderr)}`);
+  return pid;
+}
+
+withCommand(
+  'python3',
+  '-c',
+  'import ctypes; ctypes.CDLL(None).sigqueue',
+)('a signal by sigqueue(3)', () => {
+  test('names the process and the origin "queue"', async () => {
+    const daemon = await receiver();
+    const pid = queue(daemon, 0, 0);
+    expect(await daemon.hears('handled')).toMatchObject({
+      origin: 'queue',
+      sender: { pid, uid: process.getuid?.() },
+    });
+  });
+});
+
+if (process.platform === 'linux') {
+  withCommand(
+    'python3',
+    '-c',
+    'import ctypes',
+  )('a sender that is not to be found', () => {
+    test('has a null command', async () => {
+      const daemon = await receiver();
+      const { pid } = spawnSync('true');
+      queue(daemon, -1, pid); // what sigqueue(3) says is what the sender claims
+      expect(await daemon.hears('handled')).toMatchObject({
+        origin: 'queue',
+        sender: { pid, uid: 0, command: null },
+      });
+    });
+
+    test('and whose number cannot be one is no sender', async () => {
+      const daemon = await receiver();
+      queue(daemon, -1, -5);
+      expect(await daemon.hears('handled')).toMatchObject({ origin: 'queue', sender: null });
+    });
+
+    test('by a timer (SI_TIMER) is the kernel, without a sender', async () => {
+      const daemon = await receiver();
+      queue(daemon, -2, 4242);
+      expect(await daemon.hears('handled')).toMatchObject({ origin: 'kernel', sender: null });
+    });
+  });
+}

@@ -1,0 +1,197 @@
+// Several handlers in one process, and several copies of the package.
+import type { SignalHandler1 } from '../..';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { addonPath } from '../support/addon';
+import { directory } from '../support/each_test';
+import { deathBy } from '../support/endings';
+import { run } from '../support/program';
+import { ROOT } from '../support/runtime';
+
+describe('of several handlers', () => {
+  test.each([['ABC'], ['ACB'], ['BAC'], ['BCA'], ['CAB'], ['CBA']])(
+    'the newest one that runs receives, when they stop in the order %s',
+    async (order) => {
+      const program = run(
+        ({ daemoniker, say, args, dispositions, signalMyself, onCommand }) => {
+          const [path, order] = args as [string, string];
+          const before = dispositions(path);
+          let receivers = '';
+          const left = order.split('');
+          const stopNext = (): void => {
+            handlers.get(left.shift() as string)?.stop();
+            if (left.length > 0) signalMyself('SIGTERM');
+            else say('result', { receivers, before, after: dispositions(path) });
+          };
+          const make = (name: string): SignalHandler1 =>
+            new daemoniker.SignalHandler1(null, {
+              sigterm: () => {
+                receivers += name;
+                setImmediate(stopNext);
+              },
+            }).start();
+          const handlers = new Map(['A', 'B', 'C'].map((name) => [name, make(name)]));
+          signalMyself('SIGTERM');
+          onCommand(() => undefined);
+        },
+        [addonPath(), order],
+      );
+      const running = new Set('ABC');
+      const expected = order.split('').map((name) => {
+        const newest = [...running].at(-1);
+        running.delete(name);
+        return newest;
+      });
+      const { receivers, before, after } = await program.hears('result');
+      expect(receivers).toBe(expected.join(''));
+      expect(after).toEqual(before);
+    },
+  );
+
+  test('the newest one that stops delivers first what waits; the one below gets what is later', async () => {
+    const program = run(({ daemoniker, say, signalMyself, onCommand }) => {
+      new daemoniker.SignalHandler1(null, { sigterm: () => say('below') }).start();
+      const above: SignalHandler1 = new daemoniker.SignalHandler1(null, {
+        sigterm: () => say('above'),
+      }).start();
+      signalMyself('SIGTERM');
+      above.stop();
+      say('stopped');
+      signalMyself('SIGTERM');
+      onCommand(() => undefined);
+    });
+    await program.hears('below');
+    expect(program.said.map(({ event }) => event)).toEqual(['above', 'stopped', 'below']);
+  });
+
+  test('one that is not the newest takes nothing along when it stops', async () => {
+    const program = run(({ daemoniker, say, signalMyself, onCommand }) => {
+      const below = new daemoniker.SignalHandler1(null, { sigterm: () => say('below') }).start();
+      new daemoniker.SignalHandler1(null, { sigterm: () => say('above') }).start();
+      signalMyself('SIGTERM');
+      below.stop();
+      say('stopped');
+      onCommand(() => undefined);
+    });
+    await program.hears('above');
+    expect(program.said.map(({ event }) => event)).toEqual(['stopped', 'above']);
+  });
+
+  test('each has its own record, and its own handlers', async () => {
+    const program = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {
+      const below = new daemoniker.SignalHandler1(null).start();
+      const above: SignalHandler1 = new daemoniker.SignalHandler1(null, {
+        sigterm: () => say('above', { ...plain(above.received), below: below.received }),
+      }).start();
+      signalMyself('SIGTERM');
+      onCommand(() => undefined);
+    });
+    expect(await program.hears('above')).toMatchObject({ name: 'SIGTERM', below: null });
+  });
+});
+
+/** A second installation of the package, as another dependency might bring one along. */
+function copyPackage(): string {
+  const copy = join(directory, 'copy');
+  for (const part of [
+    'package.json',
+    'dist',
+    'build/Release',
+    'prebuilds',
+    'node_modules/node-gyp-build',
+  ]) {
+    if (!existsSync(join(ROOT, part))) continue;
+    mkdirSync(dirname(join(copy, part)), { recursive: true });
+    cpSync(join(ROOT, part), join(copy, part), {
+      recursive: true,
+      filter: (path) => !path.includes('obj.target') && !path.includes('.deps'),
+    });
+  }
+  return copy;
+}
+
+describe('two copies of the package', () => {
+  test.each([
+    ['first', 'first', 'second'],
+    ['first', 'second', 'first'],
+    ['second', 'first', 'second'],
+    ['second', 'second', 'first'],
+  ])('one handler for all: started %s first, stopped %s, then %s', async (...order) => {
+    const program = run(
+      ({ daemoniker, say, args, require, dispositions, signalMyself }) => {
+        const [helperPath, copyPath, startedFirst, ...stops] = args as unknown as [
+          string,
+          string,
+          string,
+          ...string[],
+        ];
+        const before = dispositions(helperPath);
+        const copy = require(copyPath) as typeof daemoniker;
+        const received: unknown[] = [];
+        const alive = setInterval(() => undefined, 1000);
+        const stopNext = (): void => {
+          handlers.get(stops.shift() as string)?.stop();
+          if (stops.length > 0) {
+            signalMyself('SIGTERM');
+          } else {
+            const different = copy.SIGTERM !== daemoniker.SIGTERM;
+            say('result', { received, before, after: dispositions(helperPath), different });
+            clearInterval(alive);
+          }
+        };
+        const make = (
+          name: string,
+          pack: typeof daemoniker,
+        ): InstanceType<typeof pack.SignalHandler1> => {
+          const handler = new pack.SignalHandler1(null, {
+            sigterm: () => {
+              const own = handler.received instanceof pack.SIGTERM;
+              received.push(`${name} ${handler.received?.sender?.pid === process.pid} ${own}`);
+              setImmediate(stopNext);
+            },
+          });
+          return handler;
+        };
+        const handlers = new Map([
+          ['first', make('first', daemoniker)],
+          ['second', make('second', copy)],
+        ]);
+        handlers.get(startedFirst)?.start();
+        for (const handler of handlers.values()) {
+          try {
+            handler.start();
+          } catch {
+            // It runs already.
+          }
+        }
+        signalMyself('SIGTERM');
+      },
+      [addonPath(), copyPackage(), ...order],
+    );
+    const result = await program.hears('result');
+    const [startedFirst, stoppedFirst] = order;
+    const newest = startedFirst === 'first' ? 'second' : 'first';
+    const left = stoppedFirst === 'first' ? 'second' : 'first';
+    expect(result['received']).toEqual([`${newest} true true`, `${left} true true`]);
+    expect(result['after']).toEqual(result['before']);
+    expect(result['different']).toBe(true);
+    expect(await program.end()).toMatchObject({ code: 0, signal: null });
+  });
+
+  test('a default handler of the second copy raises, and ends the process by the signal', async () => {
+    const program = run(
+      ({ say, args, require, onCommand }) => {
+        const copy = require(args[0] as string) as typeof import('../..');
+        new copy.SignalHandler1(null).start();
+        onCommand(() => undefined);
+        say('ready');
+      },
+      [copyPackage()],
+    );
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    const { code, signal, stderr } = await program.end();
+    expect({ code, signal }).toEqual(deathBy('SIGTERM'));
+    expect(stderr).toMatch(/^daemoniker: SIGTERM received from pid/);
+  });
+});

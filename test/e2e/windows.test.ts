@@ -1,0 +1,189 @@
+// What only Windows has: console events, the session's end, and a pipe for send(). The rest runs in
+// the files for all systems.
+import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SIGINT, SIGTERM, SignalError, ping, send } from '../..';
+import { caught } from '../support/caught';
+import { directory, pidFile } from '../support/each_test';
+import { Fixture, start } from '../support/fixture';
+import { onWindows } from '../support/platform';
+import { FIXTURES, RUNTIME } from '../support/runtime';
+import {
+  CTRL_BREAK_EVENT,
+  CTRL_C_EVENT,
+  CTRL_CLOSE_EVENT,
+  TOOL,
+  tool,
+} from '../support/windows_tool';
+
+async function daemon(options: object = {}): Promise<Fixture> {
+  const fixture = start('daemon', [pidFile, JSON.stringify(options)]);
+  await fixture.hears('ready');
+  return fixture;
+}
+
+onWindows('send()', () => {
+  test('a signal that the handlers do not take is an error, and harmless', async () => {
+    const fixture = await daemon();
+    expect(caught(() => send(pidFile, 'SIGHUP'))).toMatchObject({
+      name: 'SignalError',
+      code: 'ENOSYS',
+    });
+    fixture.tell('exit 3');
+    expect((await fixture.end()).code).toBe(3);
+  });
+
+  test('another signal to a process without a handler is an error, and harmless', async () => {
+    const fixture = start('plain_daemon', [pidFile]);
+    await fixture.hears('ready');
+    expect(caught(() => send(pidFile, 'SIGHUP'))).toMatchObject({ code: 'ENOSYS' });
+    expect(ping(pidFile)).toBe(true);
+  });
+
+  test('a PID with other low bits is another PID', async () => {
+    const fixture = start('plain_daemon', [pidFile, 'written']);
+    await fixture.hears('ready');
+    writeFileSync(pidFile, `${fixture.pid + 1}\n`);
+    expect(caught(() => send(pidFile, SIGTERM))).toMatchObject({ code: 'ESRCH' });
+  });
+
+  test('a pipe that never answers does not hang the sender', async () => {
+    const fixture = new Fixture([TOOL, 'pipe', 'own']);
+    await fixture.hears('ready');
+    writeFileSync(pidFile, `${fixture.pid}\n`);
+    const begun = Date.now();
+    expect(caught(() => send(pidFile, SIGTERM))).toMatchObject({ code: 'ETIMEDOUT' });
+    expect(Date.now() - begun).toBeLessThan(5000);
+    expect(fixture.child.exitCode).toBeNull();
+  });
+
+  test('a pipe that is not of our kind is refused', async () => {
+    const fixture = start('pipe_server', ['own']);
+    await fixture.hears('ready');
+    writeFileSync(pidFile, `${fixture.pid}\n`);
+    expect(caught(() => send(pidFile, SIGTERM))).toMatchObject({ code: 'EPROTO' });
+    expect(fixture.child.exitCode).toBeNull();
+  });
+
+  test("a stranger's pipe of the daemon's name is refused", async () => {
+    const victim = start('plain_daemon', [pidFile]);
+    await victim.hears('ready');
+    const stranger = new Fixture([TOOL, 'pipe', String(victim.pid)]);
+    await stranger.hears('ready');
+    const error = caught(() => send(pidFile, SIGTERM));
+    expect(error).toBeInstanceOf(SignalError);
+    expect(error['code']).toBe('EPROTO');
+    expect(victim.child.exitCode).toBeNull();
+  });
+
+  test("a stranger's pipe that came first makes start() fail, with nothing left behind", async () => {
+    const fixture = await daemon();
+    fixture.tell('stop');
+    await fixture.hears('done');
+    const stranger = new Fixture([TOOL, 'pipe', String(fixture.pid)]);
+    await stranger.hears('ready');
+    fixture.tell('eval (() => { try { handler.start() } catch ({ code }) { return code } })()');
+    expect(await fixture.hears('value')).toMatchObject({ value: 'EADDRINUSE' });
+    expect(existsSync(pidFile)).toBe(false);
+  });
+});
+
+onWindows('stop()', () => {
+  test('and start() again and again', async () => {
+    const fixture = await daemon();
+    for (let round = 0; round < 20; round++) {
+      send(pidFile, SIGINT);
+      await fixture.hears('handled');
+      fixture.tell('stop');
+      await fixture.hears('done');
+      fixture.tell('start');
+      await fixture.hears('done');
+    }
+  });
+});
+
+onWindows('console events', () => {
+  test.each([
+    ['CTRL_C_EVENT', CTRL_C_EVENT],
+    ['CTRL_BREAK_EVENT', CTRL_BREAK_EVENT],
+  ])('%s is SIGINT to a custom handler', async (_, event) => {
+    const fixture = await daemon();
+    tool('control', fixture.pid, event);
+    expect(await fixture.hears('handled')).toMatchObject({
+      args: [SIGINT.SIGNUM],
+      name: 'SIGINT',
+      origin: 'console',
+      sender: null,
+    });
+  });
+
+  test.each([
+    ['CTRL_C_EVENT', CTRL_C_EVENT],
+    ['CTRL_BREAK_EVENT', CTRL_BREAK_EVENT],
+  ])('%s raises SIGINT in the default handler', async (_, event) => {
+    const fixture = await daemon({ sigint: 'raise' });
+    tool('control', fixture.pid, event);
+    expect((await fixture.end()).code).toBe(130);
+  });
+
+  test.each(['say', 'raise'])('Ctrl-C in a real console: handler "%s"', async (sigint) => {
+    const trigger = join(directory, 'trigger');
+    const command = [...RUNTIME, join(FIXTURES, 'daemon.cjs'), pidFile, JSON.stringify({ sigint })];
+    const quoted = command.map((word) => `"${word.replaceAll('"', '\\"')}"`).join(' ');
+    const fixture = new Fixture([TOOL, 'console', String(CTRL_C_EVENT), trigger, quoted]);
+    await fixture.hears('ready');
+    writeFileSync(trigger, '');
+    if (sigint === 'say') {
+      expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGINT', origin: 'console' });
+      fixture.tell('exit 3');
+    }
+    expect((await fixture.end()).code).toBe(sigint === 'say' ? 3 : 130);
+  });
+
+  test('CTRL_CLOSE_EVENT is SIGTERM, and the console waits for a graceful shutdown', async () => {
+    const result = join(directory, 'result');
+    const fixture = start('graceful', [pidFile, result]);
+    await fixture.hears('ready');
+    tool('control', fixture.pid, CTRL_CLOSE_EVENT);
+    expect(await fixture.hears('asked')).toMatchObject({ origin: 'console' });
+    expect(await fixture.end()).toMatchObject({ code: 0 });
+    expect(readFileSync(result, 'utf8')).toBe('saved');
+  });
+
+  test('the console waits for a handler, but not for one that ignores', async () => {
+    const handling = await daemon();
+    expect(tool('control', handling.pid, CTRL_CLOSE_EVENT)).toBe('held');
+    const ignoring = start('daemon', ['-', JSON.stringify({ sigterm: 'ignore' })]);
+    await ignoring.hears('ready');
+    expect(tool('control', ignoring.pid, CTRL_CLOSE_EVENT)).toBe('returned');
+  });
+
+  test('stop() does not let the console go, which would end the process', async () => {
+    const fixture = await daemon();
+    expect(tool('control', fixture.pid, CTRL_CLOSE_EVENT)).toBe('held');
+    fixture.tell('stop');
+    await fixture.hears('done');
+    fixture.tell('exit 3');
+    expect((await fixture.end()).code).toBe(3);
+  });
+
+  test("the session's end is SIGTERM, and the system waits for a graceful shutdown", async () => {
+    const result = join(directory, 'result');
+    const fixture = start('graceful', [pidFile, result]);
+    await fixture.hears('ready');
+    tool('end-session', fixture.pid);
+    expect(await fixture.hears('asked')).toMatchObject({ origin: 'console' });
+    expect(await fixture.end()).toMatchObject({ code: 0 });
+    expect(readFileSync(result, 'utf8')).toBe('saved');
+  });
+});
+
+onWindows('PID file', () => {
+  test('others may read it, and delete it', async () => {
+    const fixture = await daemon();
+    expect(readFileSync(pidFile, 'utf8')).toBe(`${fixture.pid}\n`);
+    unlinkSync(pidFile);
+    fixture.tell('exit 3');
+    expect(await fixture.end()).toMatchObject({ code: 3, stderr: '' });
+  });
+});

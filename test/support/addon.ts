@@ -1,0 +1,51 @@
+// The native helpers of the tests, test/fixtures/native, built when first asked for. What they look at
+// and do is of Unix; on Windows there are none.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { FIXTURES, IS_WINDOWS, ROOT } from './runtime';
+
+/** What `require(addonPath())` gives in a fixture. */
+export interface NativeHelper {
+  /** How a signal is handled, exactly: function, flags and mask. */
+  disposition(signum: number): string;
+  count(signum: number): void;
+  /** Installs again what count() replaced. */
+  putBack(signum: number): void;
+  ignore(signum: number): void;
+  counted(signum: number): number;
+  raise(signum: number): void;
+  abort(): void;
+  abortOnThread(): void;
+  reportAtExit(): void;
+}
+
+/** A C compiler for the runtime under test, as a JSON array: for another platform, a cross-compiler. */
+const COMPILER = JSON.parse(process.env['DAEMONIKER_TEST_CC'] ?? '["cc"]') as readonly string[];
+
+export function addonPath(): string {
+  return IS_WINDOWS ? '' : build('unix', 'node');
+}
+
+/** For LD_PRELOAD: the write(2) of a line of ours hangs. */
+export function hangingWritePath(): string {
+  return build('hanging_write', 'so');
+}
+
+function build(name: string, suffix: string): string {
+  const source = join(FIXTURES, 'native', `${name}.c`);
+  const directory = join(ROOT, 'build', 'test');
+  const [compiler, ...words] = COMPILER as readonly [string, ...string[]];
+  const target = join(directory, `${name}-${[basename(compiler), ...words].join('-')}.${suffix}`);
+  if (existsSync(target) && statSync(target).mtimeMs > statSync(source).mtimeMs) return target;
+  mkdirSync(directory, { recursive: true });
+  const flags = [...words, '-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-pthread'];
+  if (process.platform === 'darwin') flags.push('-undefined', 'dynamic_lookup');
+  const temporary = `${target}.${process.pid}`;
+  const { status, stderr, error } = spawnSync(compiler, [...flags, '-o', temporary, source], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw error ?? new Error(stderr);
+  renameSync(temporary, target);
+  return target;
+}

@@ -1,0 +1,19 @@
+// For each test of a file that imports this: a directory of its own, and the path of a PID file in it
+// that does not exist yet. What the test left running is ended before they go.
+import { join } from 'node:path';
+import { removeDirectory, temporaryDirectory } from './directory';
+import { endAll } from './fixture';
+
+// Imported as they are, they always name those of the test that runs.
+export let directory: string;
+export let pidFile: string;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  pidFile = join(directory, 'test.pid');
+});
+
+afterEach(async () => {
+  await endAll();
+  removeDirectory(directory);
+});

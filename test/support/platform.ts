@@ -1,0 +1,121 @@
+// Tests that are for some platforms, runtimes or machines only say so in their names where they are
+// skipped.
+import { spawnSync } from 'node:child_process';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeDirectory, temporaryDirectory } from './directory';
+import { IS_WINDOWS, NAME, ROOT, RUNTIME, type RuntimeName } from './runtime';
+
+interface Only {
+  (name: string, body: () => void): void;
+  /** For a single test. */
+  test(name: string, body: () => Promise<void>): void;
+}
+
+// The reason stands in the name: what this machine or runtime lacks.
+export function only(where: string, isThere: boolean): Only {
+  const suite = (name: string, body: () => void): void => {
+    if (isThere) describe(name, body);
+    else describe.skip(`${name} (${where})`, body); // Reason: `where`, which stands in the name.
+  };
+  const single: Only['test'] = (name, body) => {
+    if (isThere) test(name, body);
+    else test.skip(`${name} (${where})`, body); // Reason: `where`, as above.
+  };
+  return Object.assign(suite, { test: single });
+}
+
+/**
+ * What Windows does not have: dispositions (and what native code does with them), ways of sending
+ * signals that differ, file modes, FIFOs, devices below /dev, core dumps, terminals of script(1).
+ */
+export const onUnix = only('Unix only', !IS_WINDOWS);
+
+/** Looks into /proc, or is about something that only Linux has. */
+export const onLinux = only('Linux only', process.platform === 'linux');
+
+/** Its console events and named pipes. */
+export const onWindows = only('Windows only', IS_WINDOWS);
+
+/** Counts signals exactly: elsewhere the kernel merges them on their way, and does not say so. */
+export const onLinuxAndWindows = only(
+  'Linux and Windows only',
+  process.platform === 'linux' || IS_WINDOWS,
+);
+
+/** About what Node itself does with signals, or how it ends. */
+export const onNode = only('Node only', NAME === 'node');
+
+export const onNodeOnUnix = only('Node on Unix only', NAME === 'node' && !IS_WINDOWS);
+
+export const onNodeOnLinux = only(
+  'Node on Linux only',
+  NAME === 'node' && process.platform === 'linux',
+);
+
+/** Preloads a library, which must not get into a command in front of the runtime. */
+export const withPreload = only(
+  'Node on Linux only, with no command in front',
+  NAME === 'node' && process.platform === 'linux' && RUNTIME.length === 1,
+);
+
+/**
+ * A test of what one runtime itself fails at now and then: no known limit (test/support/known-limits.json),
+ * for those fail every time.
+ */
+export function testUnlessOn(
+  runtime: RuntimeName,
+  because: string,
+): (name: string, body: () => Promise<void>) => void {
+  return (name, body) => {
+    if (NAME === runtime)
+      test.skip(`${name} (${runtime}: ${because})`, body); // Reason: `because`.
+    else test(name, body);
+  };
+}
+
+/** A user that owns nothing: nobody. */
+export const NOBODY = { uid: 65534, gid: 65534 } as const;
+
+/** Other users, mounts and PID namespaces are root's to make. */
+export const asRoot = only(
+  'root on Linux only',
+  process.platform === 'linux' && process.getuid?.() === 0 && nobodyCanRead(ROOT),
+);
+
+/** Runs where all these commands are installed. */
+export function withTools(...tools: readonly string[]): Only {
+  return only(`needs ${tools.join(', ')}`, !IS_WINDOWS && tools.every(isInstalled));
+}
+
+/** Needs a command that not every machine may run. */
+export function withCommand(command: string, ...args: string[]): Only {
+  const works = !IS_WINDOWS && spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+  return only(`needs ${[command, ...args].join(' ')}`, works);
+}
+
+function isInstalled(tool: string): boolean {
+  return spawnSync('sh', ['-c', 'command -v "$0"', tool]).status === 0;
+}
+
+/** To make one is a privilege on Windows. */
+export const withSymbolicLinks = only('needs symbolic links', canLink());
+
+function canLink(): boolean {
+  const directory = temporaryDirectory();
+  try {
+    symlinkSync(directory, join(directory, 'itself'), 'dir');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    removeDirectory(directory);
+  }
+}
+
+/** Fixtures that run as another user must be able to read this repository. */
+function nobodyCanRead(path: string): boolean {
+  return (
+    spawnSync(process.execPath, ['-e', `require(${JSON.stringify(path)})`], NOBODY).status === 0
+  );
+}

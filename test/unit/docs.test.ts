@@ -1,0 +1,150 @@
+// What the documents show can be copied: programs type-check, commands exist, links lead somewhere.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import * as ts from 'typescript';
+import { removeDirectory, temporaryDirectory } from '../support/directory';
+import { codeBlocks, documents, textOf, type CodeBlock } from '../support/markdown';
+import { onUnix } from '../support/platform';
+import { ROOT } from '../support/runtime';
+
+// The documents are the same everywhere; so once is enough.
+onUnix('the documents', () => {
+  const blocks = documents().flatMap(codeBlocks);
+  const programs = blocks
+    .filter(({ language }) => ['js', 'ts'].includes(language))
+    // What a channel of node:diagnostics_channel carries has no type; test/e2e/documents.test.ts
+    // runs this one.
+    .filter(({ code }) => !code.startsWith('// watch.js'));
+  const shell = blocks.filter(({ language }) => language === 'sh');
+
+  test('show programs that type-check against the built package, under `strict`', () => {
+    expect(programs.length).toBeGreaterThan(10);
+    expect(typeErrors(programs)).toEqual([]);
+  });
+
+  test('show uses of the command line that it understands', () => {
+    const uses = shell.flatMap(({ code }) =>
+      [...code.matchAll(/(?:npx|exec) daemoniker ([^#\n&|;]*)/g)].map(([, words]) => words ?? ''),
+    );
+    expect(uses.length).toBeGreaterThan(3);
+    const directory = temporaryDirectory();
+    const misunderstood = uses.filter((words) => {
+      const args = [join(ROOT, 'dist', 'cli.js'), ...words.trim().split(/\s+/)];
+      return spawnSync(process.execPath, args, { cwd: directory }).status === 2;
+    });
+    removeDirectory(directory);
+    expect(misunderstood).toEqual([]);
+  });
+
+  test('name npm scripts that exist', () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const named = documents().flatMap((file) =>
+      [...textOf(file).matchAll(/npm (?:run (?:--?\w+ )*)?([a-z]+(?::[\w-]+)*)/g)]
+        .filter(
+          ([use, name]) => use.startsWith('npm run') || ['start', 'test'].includes(name ?? ''),
+        )
+        .map(([, name]) => ({ file, name })),
+    );
+    expect(named.filter(({ name }) => scripts[name as string] === undefined)).toEqual([]);
+  });
+
+  test('link to files, and to headings in them, that exist', () => {
+    const dead = documents().flatMap((file) =>
+      [...withoutCode(textOf(file)).matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)/g)]
+        .map(([link, path, heading]) => ({ file, link, path: path as string, heading }))
+        .filter(({ path, heading }) => {
+          const target = path === '' ? file : join(dirname(file), path);
+          if (!existsSync(join(ROOT, target))) return true;
+          return heading !== undefined && !anchors(target).includes(heading);
+        })
+        .map(({ link }) => `${file}: ${link}`),
+    );
+    expect(dead).toEqual([]);
+  });
+});
+
+onUnix('docs/troubleshooting.md', () => {
+  test('explains every code in lib/: of our errors, and of the system errors that we explain', () => {
+    const systems = new Set([...getSystemErrorMap().values()].map(([code]) => code));
+    const codes = readdirSync(join(ROOT, 'lib'))
+      // What is compared with is not shown for that.
+      .map((name) => textOf(join('lib', name)).replaceAll(/[!=]== '\w+'/g, ''))
+      .flatMap((text) => text.match(/\bE[A-Z_]+\b/g) ?? [])
+      .filter((code) => code.startsWith('ERR_') || systems.has(code));
+    const headings =
+      textOf('docs/troubleshooting.md')
+        .match(/^### .*$/gm)
+        ?.join('\n') ?? '';
+    const missing = new Set(codes.filter((code) => !headings.includes(`\`${code}\``)));
+    expect([...missing]).toEqual([]);
+  });
+});
+
+function typeErrors(programs: readonly CodeBlock[]): string[] {
+  const sources = new Map(
+    programs.map((block) => {
+      const extension = /^import /m.test(block.code) ? 'mts' : 'cts';
+      return [join(ROOT, `${block.file}.${block.line}.${extension}`), block] as const;
+    }),
+  );
+  const options: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
+    module: ts.ModuleKind.Node16,
+    moduleResolution: ts.ModuleResolutionKind.Node16,
+    moduleDetection: ts.ModuleDetectionKind.Force,
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+  };
+  const host = ts.createCompilerHost(options);
+  const fileExists = host.fileExists.bind(host);
+  const getSourceFile = host.getSourceFile.bind(host);
+  host.fileExists = (name) => sources.has(name) || fileExists(name);
+  host.getSourceFile = (name, languageVersion, ...rest) => {
+    const block = sources.get(name);
+    if (block === undefined) return getSourceFile(name, languageVersion, ...rest);
+    return ts.createSourceFile(name, typed(block.code), languageVersion, true);
+  };
+  const program = ts.createProgram([...sources.keys()], options, host);
+  return ts.getPreEmitDiagnostics(program).map(({ file, start = 0, messageText }) => {
+    const message = ts.flattenDiagnosticMessageText(messageText, ' ');
+    const block = file && sources.get(file.fileName);
+    if (file === undefined || block === undefined) return message;
+    return `${block.file}:${block.line + file.getLineAndCharacterOfPosition(start).line}: ${message}`;
+  });
+}
+
+/** `const x = require('y')` has no types in TypeScript; `import x = require('y')` has. */
+function typed(code: string): string {
+  return code.replace(
+    /^const (\{[^}]*\}|\w+) = require\(('[^']+')\);/gm,
+    (_, names: string, module: string) =>
+      `import type {} from ${module}; const ${names} = null! as typeof import(${module});`,
+  );
+}
+
+function withoutCode(text: string): string {
+  return text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
+}
+
+/** The anchors of a document: those of its headings, as GitHub makes them, and explicit ones. */
+function anchors(file: string): string[] {
+  const text = textOf(file);
+  const seen = new Map<string, number>();
+  const ofHeadings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => {
+    const anchor = (heading as string)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-');
+    const times = seen.get(anchor) ?? 0;
+    seen.set(anchor, times + 1);
+    return times === 0 ? anchor : `${anchor}-${times}`;
+  });
+  return [...ofHeadings, ...[...text.matchAll(/<a id="([^"]+)"/g)].map(([, id]) => id as string)];
+}

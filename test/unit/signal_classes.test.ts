@@ -1,0 +1,82 @@
+import { constants } from 'node:os';
+import {
+  DaemonikerException,
+  PidFileError,
+  ReceivedSignal,
+  SIGABRT,
+  SIGINT,
+  SIGTERM,
+  SignalError,
+} from '../..';
+
+describe.each([
+  ['SIGINT', SIGINT, constants.signals.SIGINT],
+  ['SIGTERM', SIGTERM, constants.signals.SIGTERM],
+  ['SIGABRT', SIGABRT, constants.signals.SIGABRT],
+] as const)('%s', (name, Signal, signum) => {
+  test('has its number as SIGNUM, on the class and on instances', () => {
+    expect(Signal.SIGNUM).toBe(signum);
+    expect(new Signal().SIGNUM).toBe(signum);
+    expect(new Signal().signum).toBe(signum);
+  });
+
+  test('converts to its number, as a class and as an instance', () => {
+    expect(Number(Signal)).toBe(signum);
+    expect(Number(new Signal())).toBe(signum);
+    expect(+new Signal()).toBe(signum);
+    expect((Signal as unknown as number) * 1).toBe(signum);
+  });
+
+  test('still reads as text where text is asked for', () => {
+    expect(String(new Signal())).toBe(`${name}: ${name} received`);
+    expect(String(Signal)).toContain(`class ${name}`);
+  });
+
+  test('is a ReceivedSignal, a DaemonikerException and an Error, and of no other class', () => {
+    const instance = new Signal();
+    expect(instance).toBeInstanceOf(ReceivedSignal);
+    expect(instance).toBeInstanceOf(DaemonikerException);
+    expect(instance).toBeInstanceOf(Error);
+    expect(instance).not.toBeInstanceOf(SignalError);
+    for (const Other of [SIGINT, SIGTERM, SIGABRT]) {
+      expect(instance instanceof Other).toBe(Other === Signal);
+    }
+    expect(instance.name).toBe(name);
+    expect(Object.prototype.toString.call(instance)).toBe('[object Error]');
+  });
+
+  test('made by hand, it knows no sender and stands for one arrival', () => {
+    expect(new Signal()).toMatchObject({ sender: null, count: 1 });
+    expect(new Signal().receivedAt).toBeInstanceOf(Date);
+  });
+
+  test('names the signal and the sender in its message and in its stack', () => {
+    const sender = { pid: 42, uid: 0, command: 'sh' };
+    const instance = new Signal({ sender });
+    expect(instance.message).toBe(`${name} received from pid 42`);
+    expect(instance.stack).toContain(`${name}: ${name} received from pid 42`);
+  });
+});
+
+test('a bare ReceivedSignal has the number -1', () => {
+  expect(ReceivedSignal.SIGNUM).toBe(-1);
+  expect(new ReceivedSignal().SIGNUM).toBe(-1);
+  expect(Number(ReceivedSignal)).toBe(-1);
+  expect(Number(new ReceivedSignal())).toBe(-1);
+});
+
+test('SignalError and PidFileError are DaemonikerExceptions, but no signals', () => {
+  const errors = [
+    new SignalError('message', 'ERR_HANDLER_RUNNING'),
+    new PidFileError('message', 'ENOENT', '/x'),
+  ];
+  for (const error of errors) {
+    expect(error).toBeInstanceOf(DaemonikerException);
+    expect(error).toBeInstanceOf(Error);
+    expect(error).not.toBeInstanceOf(ReceivedSignal);
+  }
+  expect(errors.map(({ name, code }) => `${name} ${code}`)).toEqual([
+    'SignalError ERR_HANDLER_RUNNING',
+    'PidFileError ENOENT',
+  ]);
+});

@@ -1,0 +1,255 @@
+// SignalHandler1 as an object: nothing is started here.
+import { constants } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import {
+  IGNORE_SIGNAL,
+  ReceivedSignal,
+  SIGABRT,
+  SIGINT,
+  SIGTERM,
+  SignalHandler1,
+  type SignalCallable,
+} from '../..';
+
+const NAMES = ['sigint', 'sigterm', 'sigabrt'] as const;
+const nothing = (): void => undefined;
+
+/** The error that it throws. */
+function thrown(action: () => unknown): Error & { code?: string } {
+  try {
+    action();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('the constructor', () => {
+  const handlers = [1, 2, 3].map(
+    (n): SignalCallable =>
+      () =>
+        n,
+  ) as [SignalCallable, SignalCallable, SignalCallable];
+
+  test('takes the handlers by position: sigint, sigterm, sigabrt', () => {
+    const handler = new SignalHandler1('x.pid', ...handlers);
+    expect(NAMES.map((name) => handler[name])).toEqual(handlers);
+  });
+
+  test('takes the handlers by name', () => {
+    const [sigint, sigterm, sigabrt] = handlers;
+    const handler = new SignalHandler1('x.pid', { sigabrt, sigterm, sigint });
+    expect(NAMES.map((name) => handler[name])).toEqual(handlers);
+  });
+
+  test.each([
+    ['nothing', new SignalHandler1('x.pid')],
+    ['undefined', new SignalHandler1('x.pid', undefined, undefined, undefined)],
+    ['null', new SignalHandler1('x.pid', null, null, null)],
+    ['no options', new SignalHandler1('x.pid', {})],
+    ['options of null', new SignalHandler1('x.pid', { sigint: null, sigterm: undefined })],
+  ])('gives the default handler for %s', (_what, handler) => {
+    expect(() => handler.sigint?.(SIGINT.SIGNUM)).toThrow(SIGINT);
+    expect(() => handler.sigterm?.(SIGTERM.SIGNUM)).toThrow(SIGTERM);
+    expect(() => handler.sigabrt?.(SIGABRT.SIGNUM)).toThrow(SIGABRT);
+  });
+
+  test('leaves out what is left out in the middle', () => {
+    const handler = new SignalHandler1('x.pid', null, IGNORE_SIGNAL);
+    expect(handler.sigterm).toBe(IGNORE_SIGNAL);
+    expect(() => handler.sigint?.(SIGINT.SIGNUM)).toThrow(SIGINT);
+  });
+
+  test('keeps the path of the PID file as given, readable and not writable', () => {
+    const handler = new SignalHandler1('x.pid');
+    expect(handler.pidFile).toBe('x.pid');
+    expect(() => Object.assign(handler, { pidFile: 'y.pid' })).toThrow(TypeError);
+    expect(handler.pidFile).toBe('x.pid');
+  });
+
+  test('takes a URL or null as the PID file', () => {
+    expect(new SignalHandler1(pathToFileURL(__filename)).pidFile).toBe(__filename);
+    expect(new SignalHandler1(null).pidFile).toBeNull();
+  });
+
+  test.each([undefined, 42, {}, [], true, Symbol('x')])(
+    'refuses %p as a PID file, naming the argument',
+    (pidFile) => {
+      const error = thrown(() => new SignalHandler1(pidFile as string));
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.code).toBe('ERR_INVALID_ARG_TYPE');
+      expect(error.message).toContain('"pidFile"');
+    },
+  );
+
+  test.each(['', 'a\0b'])('refuses the path %j', (pidFile) => {
+    expect(thrown(() => new SignalHandler1(pidFile))).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining('"pidFile"') as string,
+    });
+  });
+
+  test('refuses an option that it does not know: a misspelt handler would never be called', () => {
+    const error = thrown(() => new SignalHandler1(null, { sigkill: nothing } as object));
+    expect(error).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining('sigkill') as string,
+    });
+  });
+
+  test.each(['soon', {}, true])('refuses the deadline %p', (deadline) => {
+    const error = thrown(() => new SignalHandler1(null, { deadline } as object));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error).toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: expect.stringContaining('deadline') as string,
+    });
+  });
+
+  test.each([0, -1, NaN, Infinity, 2 ** 31])('refuses the deadline %p', (deadline) => {
+    const error = thrown(() => new SignalHandler1(null, { deadline }));
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+  });
+});
+
+describe.each(NAMES)('handler.%s', (name) => {
+  test('reads back as what was assigned, always a callable', () => {
+    const handler = new SignalHandler1(null);
+    expect(handler[name]).toBeInstanceOf(Function);
+    handler[name] = nothing;
+    expect(handler[name]).toBe(nothing);
+    handler[name] = IGNORE_SIGNAL;
+    expect(handler[name]).toBe(IGNORE_SIGNAL);
+  });
+
+  test('is the default handler again after delete, and nothing else has changed', () => {
+    const handler = new SignalHandler1(null, nothing, nothing, nothing);
+    const original = new SignalHandler1(null);
+    expect(Reflect.deleteProperty(handler, name)).toBe(true);
+    expect(() => handler[name]?.(15)).toThrow(SIGTERM);
+    expect(() => original[name]?.(15)).toThrow(SIGTERM);
+    for (const other of NAMES) if (other !== name) expect(handler[other]).toBe(nothing);
+    expect(name in handler).toBe(true);
+  });
+
+  test.each([undefined, null])(
+    'is the default handler again after the assignment of %p',
+    (none) => {
+      const handler = new SignalHandler1(null, nothing, nothing, nothing);
+      Object.assign(handler, { [name]: none });
+      expect(() => handler[name]?.(15)).toThrow(SIGTERM);
+    },
+  );
+
+  test.each([
+    [42, 'type number (42)'],
+    ['SIGTERM', 'type string ("SIGTERM")'],
+    [{}, 'an instance of Object'],
+    [true, 'type boolean (true)'],
+    [10n, 'type bigint (10n)'],
+    [Symbol('x'), 'type symbol (Symbol(x))'],
+  ])('refuses %p when it is assigned, and keeps what it had', (value, described) => {
+    const handler = new SignalHandler1(null, nothing, nothing, nothing);
+    const error = thrown(() => Object.assign(handler, { [name]: value }));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.code).toBe('ERR_INVALID_ARG_TYPE');
+    expect(error.message).toContain(`"${name}"`);
+    expect(error.message).toContain(described);
+    expect(handler[name]).toBe(nothing);
+  });
+
+  test('refuses bad values in the constructor in the same way', () => {
+    const inOptions = thrown(() => new SignalHandler1(null, { [name]: 1 }));
+    const position = NAMES.indexOf(name);
+    const byPosition = thrown(
+      () => new SignalHandler1(null, ...([null, null, null].fill(1 as never, position) as [])),
+    );
+    for (const error of [inOptions, byPosition]) {
+      expect(error).toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining(`"${name}"`) as string,
+      });
+    }
+  });
+});
+
+describe('the default handler, called by hand', () => {
+  const handler = new SignalHandler1(null);
+
+  test.each([
+    [2, SIGINT],
+    [15, SIGTERM],
+    [constants.signals.SIGABRT, SIGABRT], // 22 on Windows
+  ])('throws for %p its class, whichever handler it is', (signum, Signal) => {
+    for (const name of NAMES) {
+      const error = thrown(() => handler[name]?.(signum));
+      expect(error).toBeInstanceOf(Signal);
+      expect(error).toMatchObject({ signum, sender: null });
+    }
+  });
+
+  test.each([-42, 0, 1, 9, 10, 40])('throws a bare ReceivedSignal for %p', (signum) => {
+    const error = thrown(() => handler.sigint?.(signum));
+    expect(error.constructor).toBe(ReceivedSignal);
+    expect(error).toMatchObject({ signum });
+    expect(Number(error)).toBe(signum);
+  });
+
+  test('works when it has been taken off its object', () => {
+    const { sigterm } = handler;
+    expect(() => sigterm?.(15)).toThrow(SIGTERM);
+  });
+});
+
+describe('IGNORE_SIGNAL', () => {
+  test('is a frozen function that does nothing', () => {
+    expect(Object.isFrozen(IGNORE_SIGNAL)).toBe(true);
+    for (const signum of [2, 15, 6]) expect(IGNORE_SIGNAL(signum)).toBeUndefined();
+  });
+});
+
+describe('an object that was never started', () => {
+  test('can be stopped, as often as one likes', () => {
+    const handler = new SignalHandler1('x.pid');
+    for (let i = 0; i < 3; i++) handler.stop();
+    handler[Symbol.dispose]();
+    expect(handler.received).toBeNull();
+  });
+
+  test('has received nothing', () => {
+    expect(new SignalHandler1(null).received).toBeNull();
+  });
+
+  test('is an instance of its class, and can be of a subclass with private fields', () => {
+    class Mine extends SignalHandler1 {
+      #secret = 7;
+      reveal(): number {
+        return this.#secret;
+      }
+    }
+    const mine = new Mine(null, IGNORE_SIGNAL);
+    expect(mine).toBeInstanceOf(SignalHandler1);
+    expect(mine.reveal()).toBe(7);
+    expect(mine.sigint).toBe(IGNORE_SIGNAL);
+  });
+
+  test('gives other properties back after they were deleted like any object', () => {
+    const handler = new SignalHandler1(null) as SignalHandler1 & { label?: string };
+    handler.label = 'x';
+    delete handler.label;
+    expect('label' in handler).toBe(false);
+  });
+
+  test('ref() and unref() return it', () => {
+    const handler = new SignalHandler1(null);
+    expect(handler.ref()).toBe(handler);
+    expect(handler.unref()).toBe(handler);
+  });
+});
+
+test('`delete handler.sigint` compiles under strict, and restores the default', () => {
+  const handler = new SignalHandler1(null, nothing);
+  delete handler.sigint;
+  expect(() => handler.sigint?.(SIGINT.SIGNUM)).toThrow(SIGINT);
+});

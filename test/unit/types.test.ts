@@ -1,0 +1,167 @@
+// What the types promise to users, as they are published. What must not compile stands below
+// `@ts-expect-error`: `npm run typecheck` fails when it does compile, as well as when the rest does
+// not.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as ts from 'typescript';
+import * as daemoniker from '../..';
+import {
+  DaemonikerException,
+  IGNORE_SIGNAL,
+  PidFile,
+  PidFileError,
+  ReceivedSignal,
+  SIGINT,
+  SIGTERM,
+  SignalError,
+  SignalHandler1,
+  type DiagnosticsMessages,
+  type SignalCallable,
+  type SignalHandlerOptions,
+  type SignalMessage,
+  type SignalOrigin,
+  type Termination,
+  ping,
+  send,
+  terminate,
+} from '../..';
+import { ROOT } from '../support/runtime';
+
+type Equal<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
+/** `isExactly<T>()(value)` compiles only where the value has this type and no other. */
+declare const isExactly: <Expected>() => <Actual>(
+  value: Actual,
+  ...same: Equal<Actual, Expected> extends true ? [] : [never]
+) => void;
+
+const file = 'my.pid';
+
+/** Compiled, and never called. */
+export function handlers(): void {
+  // Both forms, with everything or with nothing.
+  new SignalHandler1(null);
+  new SignalHandler1(new URL('file:///run/my.pid'), undefined, null, IGNORE_SIGNAL);
+  new SignalHandler1(file, (signum) => isExactly<number>()(signum));
+  new SignalHandler1(file, { sigterm: (signum) => isExactly<number>()(signum) });
+  new SignalHandler1(file, { sigterm: async () => Promise.resolve(), deadline: 500 });
+  new SignalHandler1(file, { sigint: undefined, sigterm: null, deadline: null });
+  // @ts-expect-error: the PID file is no option; without one it is null
+  new SignalHandler1();
+  // @ts-expect-error: no such handler
+  new SignalHandler1(file, { sighup: () => undefined });
+  // @ts-expect-error: a signal's number is no handler
+  new SignalHandler1(file, 15);
+  // @ts-expect-error: a handler gets one argument
+  new SignalHandler1(file, (signum: number, frame: object) => [signum, frame]);
+  // @ts-expect-error: either by name or by position
+  new SignalHandler1(file, { sigint: null }, IGNORE_SIGNAL);
+  // @ts-expect-error: milliseconds
+  new SignalHandler1(file, { deadline: '5s' });
+
+  // Options that stand by themselves keep their own types.
+  const options = { sigterm: (): number => 1, deadline: 500 } satisfies SignalHandlerOptions;
+  isExactly<number>()(options.deadline);
+  isExactly<number>()(options.sigterm());
+  // @ts-expect-error: misspelt
+  ({ sigterms: IGNORE_SIGNAL }) satisfies SignalHandlerOptions;
+
+  const handler = new SignalHandler1(file, options).start().ref().unref();
+  isExactly<SignalHandler1>()(handler);
+  handler.sigterm = IGNORE_SIGNAL;
+  delete handler.sigterm;
+  isExactly<SignalCallable | undefined>()(new SignalHandler1(file).sigterm);
+  // @ts-expect-error: it is chosen once
+  handler.pidFile = 'other.pid';
+  isExactly<ReceivedSignal | null>()(handler.received);
+  handler.exitWithin(null);
+  // @ts-expect-error: a number, or null to cancel
+  handler.exitWithin();
+}
+
+export async function sending(): Promise<void> {
+  for (const signal of [SIGTERM, new SIGINT(), 'SIGHUP', 15, 15n, 0]) send(file, signal);
+  send(file, SIGTERM, { verify: false, insecure: true });
+  // @ts-expect-error: a class, an instance, a name or a number
+  send(file, {});
+  // @ts-expect-error: the PID file cannot be left out here
+  send(null, SIGTERM);
+  isExactly<boolean>()(ping(file));
+
+  const termination = await terminate(file, { timeout: Infinity, kill: true });
+  isExactly<Termination>()(termination);
+  // Each outcome can be told; no other can.
+  switch (termination.outcome) {
+    case 'exited':
+    case 'killed':
+    case 'timeout':
+    case 'not-running':
+      break;
+    default:
+      isExactly<never>()(termination.outcome);
+  }
+  // @ts-expect-error: what it is called in the DOM; here `signal` is the process's
+  await terminate(file, { signal: AbortSignal.timeout(1) });
+
+  const pidFile = PidFile.acquire(file);
+  isExactly<string>()(pidFile.path);
+  // @ts-expect-error: by acquire() only
+  new PidFile(file);
+}
+
+export function errors(error: unknown, messages: DiagnosticsMessages): void {
+  if (error instanceof SignalError) isExactly<string>()(error.code);
+  if (error instanceof PidFileError) isExactly<number | null | undefined>()(error.pid);
+  if (error instanceof ReceivedSignal) {
+    isExactly<SignalOrigin>()(error.origin);
+    isExactly<number | null | undefined>()(error.sender?.uid);
+    isExactly<string | null | undefined>()(error.sender?.command);
+    // @ts-expect-error: a record of what was
+    error.count = 2;
+    // @ts-expect-error: the sender may be unknown
+    isExactly<number>()(error.sender.pid);
+  }
+  new SIGTERM({ count: 2 }) satisfies DaemonikerException;
+  isExactly<SignalMessage>()(messages['daemoniker:signal']);
+  isExactly<unknown>()(messages['daemoniker:signal'].result);
+}
+
+test('there is no `any` in the published types', () => {
+  const declarations = readdirSync(join(ROOT, 'dist')).filter((name) => /\.d\.m?ts$/.test(name));
+  expect(declarations).toContain('index.d.ts');
+  const found = declarations.flatMap((name) => {
+    const text = readFileSync(join(ROOT, 'dist', name), 'utf8');
+    const source = ts.createSourceFile(name, text, ts.ScriptTarget.Latest);
+    const places: string[] = [];
+    const visit = (node: ts.Node): void => {
+      if (node.kind === ts.SyntaxKind.AnyKeyword) {
+        const { line } = source.getLineAndCharacterOfPosition(node.pos);
+        places.push(`${name}:${line + 1}`);
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+    return places;
+  });
+  expect(found).toEqual([]);
+});
+
+test('whoever hovers over an export reads what it is, with an example', () => {
+  const entry = join(ROOT, 'dist', 'index.d.ts');
+  const program = ts.createProgram([entry], { types: ['node'], skipLibCheck: true });
+  const checker = program.getTypeChecker();
+  const module = checker.getSymbolAtLocation(program.getSourceFile(entry) as ts.SourceFile);
+  const symbols = checker.getExportsOfModule(module as ts.Symbol);
+  const documented = symbols.map((one) => {
+    const symbol = one.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(one) : one;
+    const tags = symbol.getJsDocTags(checker).map(({ name }) => name);
+    return {
+      name: one.name,
+      says: ts.displayPartsToString(symbol.getDocumentationComment(checker)),
+      hasExample: tags.includes('example'),
+    };
+  });
+  expect(documented.filter(({ says }) => says === '')).toEqual([]);
+  const values = documented.filter(({ name }) => name in daemoniker);
+  expect(values).toHaveLength(Object.keys(daemoniker).length);
+  expect(values.filter(({ hasExample }) => !hasExample)).toEqual([]);
+});
