@@ -1,0 +1,195 @@
+// The addon under sanitizers. Linux, with GCC or clang and its sanitizer libraries.
+//
+// 1. Everything below JavaScript, with real signals and threads (test/native/stress.cc), under
+//    ThreadSanitizer and under AddressSanitizer with UndefinedBehaviorSanitizer. A Node under
+//    ThreadSanitizer would be needed for more; the reports about a plain one are about Node.
+// 2. Two mistakes planted in copies of the sources, which the sanitizers must notice.
+// 3. The tests on an addon with AddressSanitizer and UndefinedBehaviorSanitizer: all but those that
+//    test/support/sanitizer-limits.json names. `-- delivery` picks some, and
+//    `-- --native` leaves them all out.
+//
+// Nothing is suppressed. Leaks are not looked for: Node frees little when it ends, and never-freed
+// statics are intended (native/no_destroy.h); test/e2e/leaks.test.ts measures growth.
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { COMPILER, compile, gyp } from './support/compile.mjs';
+import { ROOT, run, tryRun } from './support/run.mjs';
+
+const require = createRequire(import.meta.url);
+const JEST = join(dirname(require.resolve('jest/package.json')), 'bin', 'jest.js');
+const LIMITS = JSON.parse(
+  readFileSync(join(ROOT, 'test', 'support', 'sanitizer-limits.json'), 'utf8'),
+);
+const OUTPUT = join(ROOT, 'build', 'sanitize');
+const MEMORY = 'address,undefined';
+const FLAGS = {
+  thread: ['-Wno-tsan'], // GCC: it does not know atomic_thread_fence(); all it orders is atomic
+  [MEMORY]: ['-fno-sanitize-recover=all'],
+};
+const OPTIONS = {
+  TSAN_OPTIONS: 'exitcode=66:report_signal_unsafe=1',
+  ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+};
+
+/** What `stress` does, and how it ends. */
+const SCENARIOS = {
+  storm: { status: 0 },
+  restart: { status: 0 },
+  chained: { status: 0 },
+  teardown: { status: 0 },
+  claims: { status: 0 },
+  watches: { status: 0 },
+  deadline: { signal: 'SIGTERM' },
+  'exit-deadline': { signal: 'SIGINT' },
+};
+
+const PLANTS = [
+  {
+    sanitizer: 'thread',
+    file: 'native/pid_file_claims.cc',
+    find: 'int PidFileClaims::Report(int claim, FileReport* report) {\n  std::lock_guard<std::mutex> lock(mutex_);',
+    replace: 'int PidFileClaims::Report(int claim, FileReport* report) {',
+    scenario: 'claims',
+    found: /ThreadSanitizer: data race/,
+  },
+  {
+    sanitizer: MEMORY,
+    file: 'native/linux/process.cc',
+    find: 'read(file.get(), buffer, sizeof buffer)',
+    replace: 'read(file.get(), buffer + 1000, sizeof buffer)',
+    scenario: 'storm',
+    found: /AddressSanitizer: stack-buffer-overflow/,
+  },
+];
+
+const wanted = process.argv.slice(2);
+let passed = 0;
+let failed = 0;
+rmSync(OUTPUT, { recursive: true, force: true });
+if (wanted.length === 0 || wanted[0] === '--native') {
+  const objects = {};
+  for (const sanitizer of ['thread', MEMORY]) {
+    objects[sanitizer] = await compileStress(sanitizer);
+    const stress = await linkStress(sanitizer, sanitizer, objects[sanitizer]);
+    for (const scenario of Object.keys(SCENARIOS)) {
+      const problem = await tryScenario(stress, scenario);
+      report(problem === null, `${scenario} under ${sanitizer}`, problem);
+    }
+  }
+  for (const plant of PLANTS) await mustNotice(plant, objects[plant.sanitizer]);
+}
+if (wanted[0] !== '--native') await testAddon();
+console.log(`${passed} passed, ${failed} failed: sanitizers`);
+process.exit(failed > 0 ? 1 : 0);
+
+function report(holds, what, problem) {
+  if (holds) passed += 1;
+  else failed += 1;
+  console.log(`${holds ? 'clean' : 'FAILED'}: ${what}`);
+  if (!holds) console.error(problem);
+}
+
+function directory(...names) {
+  const path = join(OUTPUT, ...names);
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+function flagsFor(sanitizer) {
+  return ['-O1', '-g', '-fno-omit-frame-pointer', `-fsanitize=${sanitizer}`, ...FLAGS[sanitizer]];
+}
+
+function compileStress(sanitizer) {
+  // Without the surface for JavaScript.
+  const sources = gyp.sources.filter((source) => source !== 'native/addon.cc');
+  const drivers = ['test/native/host.cc', 'test/native/stress.cc'];
+  return compile([...sources, ...drivers], directory(sanitizer), flagsFor(sanitizer));
+}
+
+async function linkStress(name, sanitizer, objects) {
+  const unused = join(directory(name), 'unused_node_api.o');
+  await run('cc', ['-c', join(ROOT, 'test/native/unused_node_api.c'), '-o', unused]);
+  const stress = join(directory(name), 'stress');
+  const libraries = ['-Wl,--gc-sections', '-pthread', '-ldl'];
+  const all = [...objects.values(), unused, ...libraries];
+  await run(COMPILER, [`-fsanitize=${sanitizer}`, ...all, '-o', stress]);
+  return stress;
+}
+
+/** What went wrong, or null. */
+async function tryScenario(stress, scenario) {
+  // ThreadSanitizer of GCC 12 knows no address space with 32 random bits (vm.mmap_rnd_bits).
+  const { status, signal, stdout, stderr } = await tryRun(
+    'setarch',
+    ['--addr-no-randomize', stress, scenario],
+    { env: { ...process.env, ...OPTIONS }, timeout: 120_000, killSignal: 'SIGKILL' },
+  );
+  const expected = SCENARIOS[scenario];
+  const asExpected =
+    expected.signal === undefined ? status === expected.status : signal === expected.signal;
+  if (asExpected && !/Sanitizer|runtime error/.test(stderr)) return null;
+  return `ended with ${signal ?? `status ${status}`}\n${stdout}${stderr}`;
+}
+
+async function mustNotice({ sanitizer, file, find, replace, scenario, found }, objects) {
+  const root = directory('planted', sanitizer);
+  cpSync(join(ROOT, 'native'), join(root, 'native'), { recursive: true });
+  const before = readFileSync(join(root, file), 'utf8');
+  if (before.split(find).length !== 2) throw new Error(`${file} does not say once: ${find}`);
+  writeFileSync(join(root, file), before.replace(find, replace));
+  const planted = await compile([file], root, flagsFor(sanitizer), root);
+  const all = new Map([...objects, ...planted]);
+  const stress = await linkStress(join('planted', sanitizer), sanitizer, all);
+  const problem = await tryScenario(stress, scenario);
+  const noticed = problem !== null && found.test(problem);
+  report(noticed, `${sanitizer} notices a mistake in ${file}`, `not noticed\n${problem}`);
+}
+
+async function testAddon() {
+  const release = directory('addon', 'build', 'Release');
+  const objects = await compile(gyp.sources, directory('addon', 'objects'), flagsFor(MEMORY));
+  // Not GCC's own runtime statically, as the addon otherwise has it: the sanitizers replace parts.
+  const shared = ['-shared', `-fsanitize=${MEMORY}`, '-Wl,-z,nodelete', '-pthread', '-ldl'];
+  const addon = join(release, 'daemoniker.node');
+  await run(COMPILER, [...objects.values(), ...shared, '-o', addon]);
+
+  const { stdout } = await run(COMPILER, ['-print-file-name=libasan.so']);
+  const reports = directory('reports');
+  const env = {
+    ...process.env,
+    // Before everything else in each process that loads the addon.
+    LD_PRELOAD: stdout.trim(),
+    ASAN_OPTIONS: `${OPTIONS.ASAN_OPTIONS}:log_path=${join(reports, 'address')}`,
+    UBSAN_OPTIONS: `${OPTIONS.UBSAN_OPTIONS}:log_path=${join(reports, 'undefined')}`,
+    // node-gyp-build looks for the addon below it.
+    DAEMONIKER_PREBUILD: join(OUTPUT, 'addon'),
+  };
+  const loaded = "require('.'); process.report.getReport().sharedObjects.join()";
+  const { stdout: libraries } = await run(process.execPath, ['-p', loaded], { env });
+  if (!libraries.includes(addon)) throw new Error(`not ${addon} was loaded, but ${libraries}`);
+
+  const result = join(OUTPUT, 'tests.json');
+  const left = Object.keys(LIMITS.files).map((file) => `/${file.replaceAll('.', '\\.')}$`);
+  const names = Object.keys(LIMITS.tests).map((name) =>
+    name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
+  );
+  const excluded = [
+    ...left.flatMap((pattern) => ['--testPathIgnorePatterns', pattern]),
+    ...(names.length > 0 ? ['--testNamePattern', `^(?!(?:${names.join('|')})$)`] : []),
+  ];
+  const jest = [JEST, ...wanted, ...excluded, '--json', `--outputFile=${result}`];
+  await new Promise((resolve) => {
+    const child = spawn(process.execPath, jest, { cwd: ROOT, env, stdio: 'inherit' });
+    child.on('close', resolve);
+  });
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
+    readFileSync(result, 'utf8'),
+  );
+  passed += numPassedTests;
+  failed += numFailedTests + numRuntimeErrorTestSuites;
+  const said = readdirSync(reports).map((file) => readFileSync(join(reports, file), 'utf8'));
+  report(said.length === 0, 'the addon in all these processes', said.join('\n'));
+}
