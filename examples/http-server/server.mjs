@@ -1,0 +1,36 @@
+// An HTTP server that answers every request that it has accepted, and then ends.
+//
+//   node server.mjs <pid-file> <port>
+import { Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import express from 'express';
+import { SignalHandler1 } from 'daemoniker';
+
+const [pidFile = 'server.pid', port = 8080] = process.argv.slice(2);
+let stopping = false;
+
+const app = express();
+app.use((request, response, next) => {
+  // So that the client makes its next connection, which somebody else will accept.
+  if (stopping) response.set('Connection', 'close');
+  next();
+});
+app.get('/', async (request, response) => {
+  await sleep(10); // work
+  response.send('hello\n');
+});
+const server = app.listen(port, () => {
+  console.log(`process ${process.pid} listens on port ${server.address().port}`);
+});
+
+const handler = new SignalHandler1(pidFile, { sigterm: shutDown, sigint: shutDown }).start();
+
+function shutDown() {
+  handler.exitWithin(10_000); // whatever happens
+  stopping = true;
+  // Accepts no more connections. Not http's close(): since Node 19 that also cuts off connections
+  // that are kept alive, and the next request may be on its way on them.
+  Server.prototype.close.call(server, () => process.exit());
+  // By then, who has anything to ask has asked it.
+  setTimeout(() => server.closeIdleConnections(), 1000);
+}

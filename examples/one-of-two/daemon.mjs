@@ -1,0 +1,15 @@
+// Start it twice: only one runs. The kernel's lock on the PID file decides, also when both start at
+// the same moment, and a file that a crash left behind is in nobody's way.
+//
+//   node daemon.mjs my.pid
+import { PidFileError, SignalHandler1 } from 'daemoniker';
+
+const handler = new SignalHandler1(process.argv[2], { sigterm: () => process.exit() });
+try {
+  handler.start().ref();
+  console.log(`process ${process.pid} runs`);
+} catch (error) {
+  if (!(error instanceof PidFileError && error.code === 'ERR_PID_FILE_LOCKED')) throw error;
+  console.log(`process ${error.pid ?? '?'} runs already`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,23 @@
+// A daemon that tells systemd when it is ready, and when it ends.
+import { execFileSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import { SignalHandler1 } from 'daemoniker';
+
+const [pidFile] = process.argv.slice(2);
+const server = createServer((request, response) => response.end('hello\n'));
+
+// systemd-notify(1) comes with systemd. Not under systemd, there is nobody to tell.
+function tellSystemd(...words) {
+  if (process.env.NOTIFY_SOCKET) execFileSync('systemd-notify', words);
+}
+
+const handler = new SignalHandler1(pidFile, { sigterm: shutDown }).start();
+
+function shutDown() {
+  handler.exitWithin(20_000); // sooner than TimeoutStopSec=, and it says so
+  tellSystemd('STOPPING=1');
+  server.close(() => process.exit());
+  setInterval(() => server.closeIdleConnections(), 100); // each one, when it has its answer
+}
+
+server.listen(process.env.PORT ?? 8080, () => tellSystemd('READY=1', 'STATUS=listening'));
