@@ -1,0 +1,25 @@
+// What require('daemoniker') adds to the start of a bare node.
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compare } from './statistics.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+const STARTS_A_ROUND = 5;
+
+export function measureLoad(rounds) {
+  const peers = [
+    { name: 'bare `node`', program: '' },
+    { name: "`require('daemoniker')`", program: `require(${JSON.stringify(root)})` },
+  ];
+  const results = peers.map(({ name }) => ({ name, p50: [] }));
+  for (let start = 0; start < rounds * STARTS_A_ROUND; start++) {
+    for (const [index, { program }] of peers.entries()) {
+      const begun = process.hrtime.bigint();
+      spawnSync(process.execPath, ['-e', program]);
+      results[index].p50.push(Number(process.hrtime.bigint() - begun) / 1e6);
+    }
+  }
+  return compare(results, ['p50']);
+}

@@ -1,0 +1,17 @@
+// Both peers in one process, so that they share its luck: SIGUSR2 comes by process.on, SIGTERM by
+// daemoniker. Reports when a handler ran, as eight bytes of CLOCK_MONOTONIC, which is the same clock
+// in every process.
+const { writeSync } = require('node:fs');
+const { SignalHandler1 } = require('../..');
+
+const buffer = Buffer.alloc(8);
+
+function report() {
+  buffer.writeBigInt64LE(process.hrtime.bigint());
+  writeSync(1, buffer);
+}
+
+process.on('SIGUSR2', report);
+new SignalHandler1(null, { sigterm: report }).start();
+process.stdin.resume().on('end', () => process.exit());
+report(); // ready

@@ -1,0 +1,59 @@
+// What signals as fast as one process can send them do to the receiver's event loop and memory.
+import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compare } from './statistics.mjs';
+
+const here = join(dirname(fileURLToPath(import.meta.url)), 'receivers');
+
+export const STORM = 1_000_000;
+const SIGNALS_A_ROUND = 200_000;
+const PEERS = [
+  { name: '`process.on`', argument: 'process.on' },
+  { name: 'daemoniker', argument: 'daemoniker' },
+];
+
+/** The event loop's delay, p99, in milliseconds. */
+export async function measureStorm(rounds) {
+  const results = PEERS.map(({ name }) => ({ name, delayP99: [] }));
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { argument }] of PEERS.entries()) {
+      const receiver = await startReceiver(argument);
+      await receiver.ask('begin');
+      await storm(receiver.child.pid, SIGNALS_A_ROUND);
+      results[index].delayP99.push((await receiver.ask('end')).delayP99);
+      receiver.child.kill('SIGKILL');
+    }
+  }
+  return compare(results, ['delayP99']);
+}
+
+/** How many bytes more are resident after a million signals, the first fifth being the warm-up. */
+export async function measureGrowth() {
+  const receiver = await startReceiver('daemoniker');
+  await storm(receiver.child.pid, STORM / 5);
+  const before = await receiver.ask('end');
+  await storm(receiver.child.pid, STORM);
+  const after = await receiver.ask('end');
+  receiver.child.kill('SIGKILL');
+  return { bytes: after.resident - before.resident, handled: after.handled - before.handled };
+}
+
+async function startReceiver(argument) {
+  const child = fork(join(here, 'storm.cjs'), [argument], { execArgv: ['--expose-gc'] });
+  await once(child, 'message'); // ready
+  return {
+    child,
+    async ask(message) {
+      child.send(message);
+      const [answer] = await once(child, 'message');
+      return answer;
+    },
+  };
+}
+
+async function storm(pid, signals) {
+  const sender = spawn(process.execPath, [join(here, 'storm_sender.cjs'), pid, signals]);
+  await once(sender, 'exit');
+}
