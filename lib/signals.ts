@@ -87,9 +87,9 @@ export class ReceivedSignal extends DaemonikerException {
   /** The number of the signal that the class stands for; -1 for none in particular. */
   static readonly SIGNUM: number = -1;
 
-  /** `Number(SIGINT)` is the signal's number. */
+  /** `Number(SIGINT)` is the signal's number, `String(SIGINT)` its name. */
   static [Symbol.toPrimitive](hint: string): number | string {
-    return hint === 'string' ? Function.prototype.toString.call(this) : this.SIGNUM;
+    return hint === 'string' ? this.name : this.SIGNUM;
   }
 
   /** The signal's number. */

@@ -27,9 +27,20 @@ step(
     run(process.execPath, ['scripts/build-native.mjs']);
   },
 );
-step('TypeScript', ['tsconfig.json', 'lib', 'package-lock.json'], 'dist/.daemoniker-setup', () => {
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);
-});
+step(
+  'TypeScript',
+  [
+    'tsconfig.json',
+    'lib',
+    'scripts/build-typescript.mjs',
+    'scripts/bundle.mjs',
+    'package-lock.json',
+  ],
+  'dist/.daemoniker-setup',
+  () => {
+    run(process.execPath, ['scripts/build-typescript.mjs']);
+  },
+);
 
 /**
  * On Windows npm is npm.cmd, which Node.js runs in a shell only. Run by npm, we know its script; it is

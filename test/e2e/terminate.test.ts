@@ -248,7 +248,7 @@ onLinux.test(
     const fixture = await daemon({});
     const script = start('script', [
       `
-      const { native } = require(args[0]);
+      const native = require('node-gyp-build')(args[0]);
       const pid = Number(args[1]);
       const { birth } = native.describeProcess(pid, -1);
       native.unwatchExit(native.watchExit(pid, -1, birth, () => say('never')));
@@ -262,7 +262,7 @@ onLinux.test(
       });
       native.unwatchExit(watch);
     `,
-      join(ROOT, 'dist', 'native.js'),
+      ROOT,
       String(fixture.pid),
     ]);
     await script.hears('waits');

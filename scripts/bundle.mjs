@@ -1,0 +1,32 @@
+// Makes dist/index.js and dist/cli.js, each one file of all that it needs of lib: Node.js finds, reads
+// and compiles every module by itself, which for as many as lib has takes longer than all the rest of
+// require('daemoniker').
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const OPTIONS = {
+  platform: 'node',
+  target: 'node18.18', // as "engines" in package.json
+  logLevel: 'warning',
+};
+
+/** `directory` is where `lib` is and `dist` goes. Types are not looked at; that is tsc's part. */
+export async function bundle(directory) {
+  const lib = (name) => join(directory, 'lib', name);
+  const common = { ...OPTIONS, absWorkingDir: directory, outdir: join(directory, 'dist') };
+  await build({
+    ...common,
+    entryPoints: [lib('index.ts'), lib('cli.ts')],
+    bundle: true,
+    external: ['node-gyp-build'],
+    format: 'cjs',
+    keepNames: true, // of classes, which esbuild calls _PidFile where they mention themselves
+  });
+  // Re-exports index.js, so that there is one of each class.
+  await build({
+    ...common,
+    entryPoints: [lib('index.mts')],
+    format: 'esm',
+    outExtension: { '.js': '.mjs' },
+  });
+}
