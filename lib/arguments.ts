@@ -4,13 +4,26 @@ import { invalidArgType, invalidArgValue } from './errors';
 
 /** A path or a `file:` URL, as a path. */
 export function toPath(name: string, value: unknown, alternative = ''): string {
-  const path = value instanceof URL ? fileURLToPath(value) : value;
+  const path = isUrl(value) ? toFilePath(name, value) : value;
   if (typeof path !== 'string') {
     throw invalidArgType(name, `of type string or an instance of URL${alternative}`, value);
   }
   if (path === '') throw invalidArgValue(name, 'must not be empty', path);
   if (path.includes('\0')) throw invalidArgValue(name, 'must not contain null bytes', path);
   return path;
+}
+
+/** Not by `instanceof`: it may come from another realm. */
+function isUrl(value: unknown): value is URL {
+  return typeof value === 'object' && value !== null && 'href' in value && 'protocol' in value;
+}
+
+function toFilePath(name: string, url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw invalidArgValue(name, `is not the URL of a file (${(error as Error).message})`, url.href);
+  }
 }
 
 /** An options object with no other keys than these; `undefined` is one with none. */

@@ -17,6 +17,7 @@ const USAGE = `Usage: daemoniker send <pid-file> [signal]   send a signal, SIGTE
 Options:
       --timeout <seconds>  stop: how long to wait (default: 10)
       --kill               stop: after that, end it by SIGKILL
+      --no-verify          send, stop: whatever process has that number now
       --insecure           as root, trust a file that others may write
       --json               print one JSON object
   -h, --help               print this
@@ -47,6 +48,7 @@ function parse(args: readonly string[]) {
       options: {
         timeout: { type: 'string' },
         kill: { type: 'boolean' },
+        'no-verify': { type: 'boolean' },
         insecure: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -54,8 +56,11 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (error) {
+    const { message } = error as Error;
+    // "--timeout -1": to parseArgs() that may be two options.
+    if (message.includes('ambiguous')) throw new UsageError(TIMEOUT_USAGE);
     // Its first sentence says what; the rest is advice for programmers.
-    throw new UsageError((error as Error).message.split(/\. |\n/)[0]);
+    throw new UsageError(message.split(/\. |\n/)[0]);
   }
 }
 
@@ -69,14 +74,14 @@ const COMMANDS: Record<
     run: (path: string, options: Options, output: Output, signal?: string) => unknown;
   }
 > = {
-  send: { options: ['insecure'], mostArguments: 2, run: runSend },
-  stop: { options: ['timeout', 'kill', 'insecure'], mostArguments: 1, run: runStop },
+  send: { options: ['no-verify', 'insecure'], mostArguments: 2, run: runSend },
+  stop: { options: ['timeout', 'kill', 'no-verify', 'insecure'], mostArguments: 1, run: runStop },
   status: { options: [], mostArguments: 1, run: runStatus },
 };
 
 async function runCommand(args: readonly string[]): Promise<void> {
   const { values: options, positionals } = parse(args);
-  if (options.help === true) {
+  if (options.help === true || (positionals.length === 1 && positionals[0] === 'help')) {
     process.stdout.write(USAGE);
     return;
   }
@@ -102,14 +107,15 @@ async function runCommand(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof DaemonikerException)) throw error;
     const { code, message } = error as PidFileError | SignalError;
-    output.failure(code, message);
+    // What a program passes, as a shell says it.
+    output.failure(code, message.replace('pass { insecure: true }', 'give --insecure'));
     process.exitCode = FAILED;
   }
 }
 
 function runSend(path: string, options: Options, output: Output, signal = 'SIGTERM'): void {
   const signum = parseSignal(signal);
-  send(path, signum, { insecure: options.insecure === true });
+  send(path, signum, trustOf(options));
   const name = signum === 0 ? 'signal 0' : signalName(signum);
   output.result({ signal: name }, `${name} sent`, 'good');
 }
@@ -119,7 +125,7 @@ async function runStop(path: string, options: Options, output: Output): Promise<
   const request: TerminateOptions = {
     timeout: seconds * 1000,
     kill: options.kill === true,
-    insecure: options.insecure === true,
+    ...trustOf(options),
   };
   output.waiting(seconds, request.kill === true);
   let termination: Termination;
@@ -129,11 +135,17 @@ async function runStop(path: string, options: Options, output: Output): Promise<
     output.waited();
   }
   const { pid, outcome } = termination;
+  if (outcome === 'not-running') {
+    // terminate() has found nobody to end; a person wants to know why.
+    const { status, code, message, text } = examine(path);
+    const why = status === 'dead' || status === 'stopped' ? text : 'not running';
+    output.result({ pid, outcome, code, message }, why, 'good');
+    return;
+  }
   const text = {
     exited: `process ${pid} has ended`,
     killed: `process ${pid} did not end within ${seconds} s and was killed`,
     timeout: `process ${pid} still runs after ${seconds} s`,
-    'not-running': 'not running',
   }[outcome];
   output.result({ pid, outcome }, text, outcome === 'timeout' ? 'bad' : 'good');
   if (outcome === 'timeout') process.exitCode = FAILED;
@@ -178,7 +190,9 @@ function examine(path: string): Examination {
         return {
           ...found,
           status: 'dead',
-          text: `not running (its number, ${pid}, belongs to another process by now)`,
+          text:
+            `not running (process ${pid} started after the file was written, so it is taken ` +
+            'for another one)',
         };
       default:
         return error instanceof PidFileError && isLeftEmpty(error)
@@ -186,6 +200,10 @@ function examine(path: string): Examination {
           : { ...found, status: 'unknown', text: `unknown: ${message}` };
     }
   }
+}
+
+function trustOf(options: Options): { verify: boolean; insecure: boolean } {
+  return { verify: options['no-verify'] !== true, insecure: options.insecure === true };
 }
 
 /** `SIGTERM`, `TERM`, `term` or `15`. */
@@ -199,11 +217,13 @@ function parseSignal(text: string): number {
   }
 }
 
+const TIMEOUT_USAGE = '--timeout takes seconds, such as 10 or 0.5';
+
 /** Seconds, as timeout(1) and systemd take them. */
 function parseTimeout(text: string): number {
   const seconds = Number(text);
   if (/^\d+(\.\d+)?$/.test(text) && seconds <= 2_000_000) return seconds;
-  throw new UsageError(`--timeout takes seconds, such as 10 or 0.5, not '${text}'`);
+  throw new UsageError(`${TIMEOUT_USAGE}, not '${text}'`);
 }
 
 function version(): string {

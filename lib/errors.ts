@@ -38,6 +38,39 @@ export interface SystemErrorDetails {
   readonly syscall?: string;
 }
 
+/** Any other code of the system, without taking the named ones out of the completion. */
+type OtherCode = string & Record<never, never>;
+
+/** The `code` of a {@link SignalError}. */
+export type SignalErrorCode =
+  | 'ERR_HANDLER_RUNNING'
+  | 'ERR_NOT_MAIN_THREAD'
+  | 'ERR_UNKNOWN_SIGNAL'
+  | 'EADDRINUSE'
+  | 'EAGAIN'
+  | 'EMFILE'
+  | 'ENFILE'
+  | 'ENOSYS'
+  | 'EPERM'
+  | 'EPROTO'
+  | 'ESRCH'
+  | 'ETIMEDOUT'
+  | OtherCode;
+
+/** The `code` of a {@link PidFileError}. */
+export type PidFileErrorCode =
+  | 'ERR_PID_FILE_FOREIGN'
+  | 'ERR_PID_FILE_INSECURE'
+  | 'ERR_PID_FILE_INVALID'
+  | 'ERR_PID_FILE_LOCKED'
+  | 'ERR_PID_FILE_STALE'
+  | 'EACCES'
+  | 'ELOOP'
+  | 'ENOENT'
+  | 'ENOSPC'
+  | 'EROFS'
+  | OtherCode;
+
 export interface SignalErrorDetails extends SystemErrorDetails {
   readonly path?: string;
   readonly pid?: number;
@@ -75,7 +108,7 @@ export class SignalError extends DaemonikerException {
   }
 
   /** Why, in a word for programs. */
-  declare readonly code: string;
+  declare readonly code: SignalErrorCode;
   /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
   declare readonly errno?: number;
   /** The system call that failed. */
@@ -128,7 +161,7 @@ export class PidFileError extends DaemonikerException {
   }
 
   /** What, in a word for programs. */
-  declare readonly code: string;
+  declare readonly code: PidFileErrorCode;
   /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
   declare readonly errno?: number;
   /** The system call that failed. */
@@ -154,6 +187,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EADDRINUSE: 'another process has taken the name of its pipe',
   EAGAIN: 'the system has no more threads or processes to give',
+  ENAMETOOLONG: 'a name in it is longer than the file system allows',
   ELOOP: 'it is a symbolic link that is not followed, or that leads back to itself',
   EMFILE: 'this process has too many open files',
   ENFILE: 'the system has too many open files',
@@ -197,6 +231,11 @@ export function outOfRange(name: string, expected: string, actual: unknown): Ran
     ),
     'ERR_OUT_OF_RANGE',
   );
+}
+
+/** As Node's own classes that are not made with `new`. */
+export function illegalConstructor(advice: string): TypeError {
+  return withCode(new TypeError(`Illegal constructor. ${advice}`), 'ERR_ILLEGAL_CONSTRUCTOR');
 }
 
 function withCode<E extends Error>(error: E, code: string): E & { code: string } {

@@ -162,7 +162,7 @@ export function holdsLock(path: string, report: FileReport, pid: number): Holds 
 function compareTimes(path: string, report: FileReport, pid: number, startedAt: number): void {
   if (startedBefore(startedAt, report)) return;
   throw new PidFileError(
-    `'${path}' names process ${pid}, which is another one by now: it started at ` +
+    `'${path}' names process ${pid}, which is taken for another one: it started at ` +
       `${time(startedAt)}, but the file was written at ${time(report.modifiedAt)}. ` +
       'Nothing was signalled; the next start() replaces the file',
     'ERR_PID_FILE_STALE',

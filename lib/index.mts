@@ -17,9 +17,11 @@ export {
 export type {
   DiagnosticsMessages,
   HandlerMessage,
+  PidFileErrorCode,
   SendOptions,
   SignalCallable,
   SignalDetails,
+  SignalErrorCode,
   SignalHandlerOptions,
   SignalLike,
   SignalMessage,

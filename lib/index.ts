@@ -1,4 +1,10 @@
-export { DaemonikerException, PidFileError, SignalError } from './errors';
+export {
+  DaemonikerException,
+  PidFileError,
+  SignalError,
+  type PidFileErrorCode,
+  type SignalErrorCode,
+} from './errors';
 export {
   ReceivedSignal,
   SIGABRT,

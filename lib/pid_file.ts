@@ -2,7 +2,7 @@
 import { uptime } from 'node:os';
 import { resolve } from 'node:path';
 import { toPath } from './arguments';
-import { PidFileError, explainSystemError, systemErrorCode } from './errors';
+import { PidFileError, explainSystemError, illegalConstructor, systemErrorCode } from './errors';
 import { holdsLock, startedBefore } from './identity';
 import {
   Holds,
@@ -43,6 +43,8 @@ export class PidFile {
   #claim: Claim | null;
 
   private constructor(path: string, claim: Claim) {
+    // Private to TypeScript alone; and who holds one of these must be able to rely on it.
+    if (typeof claim !== 'object') throw illegalConstructor('Use PidFile.acquire(path)');
     this.path = path;
     this.#claim = claim;
   }

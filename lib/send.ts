@@ -10,13 +10,13 @@ export interface SendOptions {
    * that number now.
    * @defaultValue true
    */
-  verify?: boolean;
+  verify?: boolean | undefined;
   /**
    * Trust, as root, a file that anybody may write or that belongs to a third user. For file systems
    * that show mode 0777 for everything.
    * @defaultValue false
    */
-  insecure?: boolean;
+  insecure?: boolean | undefined;
 }
 
 /**

@@ -1,10 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { resolve } from 'node:path';
+import { inspect, type InspectOptions } from 'node:util';
 import { toOptions, toPath } from './arguments';
 import {
   SignalError,
   explainSystemError,
   invalidArgType,
+  invalidArgValue,
   outOfRange,
   systemErrorCode,
 } from './errors';
@@ -89,9 +91,14 @@ class HandlerState implements Participant {
 
   /** Throws the record of the signal that is being handled; by hand, a new one of that number. */
   readonly defaultHandler: SignalCallable = (signum: number): never => {
-    if (this.#handling?.arrival.signum === signum) throw this.#handling.record;
+    const handling = this.#handling;
+    if (handling !== null && handling.arrival.signum === signum) throw handling.record;
     throw new (classOf(signum))({ signum });
   };
+
+  get runs(): boolean {
+    return this.#run !== null;
+  }
 
   get received(): ReceivedSignal | null {
     return (this.#handling ?? this.#latest)?.record ?? null;
@@ -275,26 +282,17 @@ export class SignalHandler1 {
     sigintOrOptions?: SignalCallable | SignalHandlerOptions | null,
     sigterm?: SignalCallable | null,
     sigabrt?: SignalCallable | null,
+    ...surplus: unknown[]
   ) {
-    if (typeof sigintOrOptions === 'object' && sigintOrOptions !== null) {
-      for (const [name, value] of [
-        ['sigterm', sigterm],
-        ['sigabrt', sigabrt],
-      ] as const) {
-        if (value !== undefined)
-          throw invalidArgType(name, 'left out after an options object', value);
-      }
-    }
-    const options: SignalHandlerOptions =
-      typeof sigintOrOptions === 'object' && sigintOrOptions !== null
-        ? toOptions<SignalHandlerOptions>(sigintOrOptions, [...HANDLER_NAMES, 'deadline'])
-        : { sigint: sigintOrOptions, sigterm, sigabrt };
+    const options = toHandlersAndOptions(sigintOrOptions, sigterm, sigabrt, surplus);
+    refuseMethods(Object.getPrototypeOf(this) as object);
     const path = pidFile === null ? null : toPath('pidFile', pidFile, ', or null for no PID file');
     const state = new HandlerState(path, toDeadline(options.deadline));
     for (const name of HANDLER_NAMES) state.setHandler(name, options[name]);
     Object.defineProperty(this, STATE, { value: state });
-    // `delete handler.sigint` cannot be seen in any other way.
-    return new Proxy(this, { deleteProperty });
+    // `delete handler.sigint`, and a field of that name in a class that extends this one, cannot be
+    // seen in any other way.
+    return new Proxy(this, { deleteProperty, defineProperty });
   }
 
   /** The path of the PID file as it was given, or `null`. */
@@ -334,6 +332,14 @@ export class SignalHandler1 {
   /** As `stop()`, for `using`. */
   [Symbol.dispose](): void {
     this.stop();
+  }
+
+  /** @internal */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { pidFile, received } = this;
+    const { runs, deadline } = this[STATE];
+    const seen = { pidFile, runs, ...(deadline === 0 ? {} : { deadline }), received };
+    return `${this.constructor.name} ${inspect(seen, options)}`;
   }
 
   /**
@@ -415,6 +421,64 @@ function deleteProperty(handler: SignalHandler1, property: string | symbol): boo
     return true;
   }
   return Reflect.deleteProperty(handler, property);
+}
+
+function defineProperty(
+  handler: SignalHandler1,
+  property: string | symbol,
+  descriptor: PropertyDescriptor,
+): boolean {
+  if (!(HANDLER_NAMES as (string | symbol)[]).includes(property)) {
+    return Reflect.defineProperty(handler, property, descriptor);
+  }
+  if (!('value' in descriptor)) return false;
+  handler[STATE].setHandler(property as HandlerName, descriptor.value);
+  return true;
+}
+
+/** A method of a class that extends ours would hide the accessor and never be called. */
+function refuseMethods(prototype: object): void {
+  for (let one = prototype; one !== SignalHandler1.prototype;) {
+    for (const name of HANDLER_NAMES) {
+      if (!Object.hasOwn(one, name)) continue;
+      throw invalidArgValue(
+        name,
+        'must not be a method or accessor of a class: give it to super(), or make it a field ' +
+          `(${name} = (signum) => …)`,
+        Object.getOwnPropertyDescriptor(one, name)?.value,
+      );
+    }
+    one = Object.getPrototypeOf(one) as object;
+  }
+}
+
+/** Both forms of the constructor's arguments after the first. */
+function toHandlersAndOptions(
+  sigint: SignalCallable | SignalHandlerOptions | null | undefined,
+  sigterm: SignalCallable | null | undefined,
+  sigabrt: SignalCallable | null | undefined,
+  surplus: readonly unknown[],
+): SignalHandlerOptions {
+  const tooMany = surplus.find((value) => value !== undefined);
+  if (tooMany !== undefined) {
+    throw invalidArgType(
+      'fifth',
+      'left out: options go second, with the handlers by name',
+      tooMany,
+    );
+  }
+  if (typeof sigint !== 'object' || sigint === null) return { sigint, sigterm, sigabrt };
+  if (Array.isArray(sigint)) {
+    throw invalidArgType(
+      'sigint',
+      'of type function, or an object of handlers and options',
+      sigint,
+    );
+  }
+  for (const [name, value] of Object.entries({ sigterm, sigabrt })) {
+    if (value !== undefined) throw invalidArgType(name, 'left out after an options object', value);
+  }
+  return toOptions<SignalHandlerOptions>(sigint, [...HANDLER_NAMES, 'deadline']);
 }
 
 function toDeadline(value: unknown): number {

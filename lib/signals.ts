@@ -38,27 +38,27 @@ export interface SignalDetails {
    * The signal's number.
    * @defaultValue the `SIGNUM` of the class
    */
-  readonly signum?: number;
+  readonly signum?: number | undefined;
   /**
    * Who sent it.
    * @defaultValue null
    */
-  readonly sender?: SignalSender | null;
+  readonly sender?: SignalSender | null | undefined;
   /**
    * How it was sent.
    * @defaultValue 'thread'
    */
-  readonly origin?: SignalOrigin;
+  readonly origin?: SignalOrigin | undefined;
   /**
    * For how many arrivals it stands.
    * @defaultValue 1
    */
-  readonly count?: number;
+  readonly count?: number | undefined;
   /**
    * When the first of them arrived.
    * @defaultValue now
    */
-  readonly receivedAt?: Date;
+  readonly receivedAt?: Date | undefined;
 }
 
 /**
@@ -117,6 +117,12 @@ export class ReceivedSignal extends DaemonikerException {
       configurable: true,
       writable: true,
     });
+  }
+
+  /** What a log of JSON lines should show. */
+  toJSON(): object {
+    const { name, message, signum, sender, origin, count, receivedAt } = this;
+    return { name, message, signum, sender, origin, count, receivedAt };
   }
 
   /** As on the class. */

@@ -10,19 +10,19 @@ export interface TerminateOptions extends SendOptions {
    * The signal that asks the daemon to end; 0 sends none and only waits.
    * @defaultValue SIGTERM
    */
-  signal?: SignalLike;
+  signal?: SignalLike | undefined;
   /**
    * Milliseconds to wait for the end; `Infinity` for ever.
    * @defaultValue 10_000
    */
-  timeout?: number;
+  timeout?: number | undefined;
   /**
    * After the timeout, end it by SIGKILL, and wait up to another 10 seconds.
    * @defaultValue false
    */
-  kill?: boolean;
+  kill?: boolean | undefined;
   /** Gives up waiting. The daemon keeps the signal that it has been sent. */
-  abortSignal?: AbortSignal;
+  abortSignal?: AbortSignal | undefined;
 }
 
 /** How {@link terminate} ended. */

@@ -27,8 +27,8 @@ async function deadDaemon(): Promise<number> {
 }
 
 /** A live process whose number stands in a file that is older than it. */
-async function innocent(): Promise<Fixture> {
-  const fixture = await daemon({}, join(directory, 'other.pid'));
+async function innocent(settings: object = {}): Promise<Fixture> {
+  const fixture = await daemon(settings, join(directory, 'other.pid'));
   writeFileSync(pidFile, `${fixture.pid}\n`);
   const longAgo = new Date(Date.now() - 3_600_000);
   utimesSync(pidFile, longAgo, longAgo);
@@ -79,6 +79,11 @@ describe('usage', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^daemoniker: .+\n\nUsage: /);
   });
+
+  test('a negative timeout is told as such, not as an option of its own', async () => {
+    const { stderr } = await daemoniker('stop', 'x.pid', '--timeout', '-1');
+    expect(stderr).toContain('daemoniker: --timeout takes seconds');
+  });
 });
 
 describe('status, with the exit codes of the Linux Standard Base', () => {
@@ -107,11 +112,11 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     expect(stdout).toBe(`${pidFile}: not running (process ${pid} is gone)\n`);
   });
 
-  test('1: its number belongs to another process', async () => {
+  test('1: its number seems to belong to another process', async () => {
     const { pid } = await innocent();
     const { code, stdout } = await daemoniker('status', pidFile);
     expect(code).toBe(1);
-    expect(stdout).toContain(`its number, ${pid}, belongs to another process`);
+    expect(stdout).toContain(`process ${pid} started after the file was written`);
   });
 
   test('3: no file', async () => {
@@ -314,11 +319,28 @@ describe('stop', () => {
     const { code, stdout, stderr } = await daemoniker('stop', pidFile);
     expect({ code, stdout, stderr }).toEqual({
       code: 0,
-      stdout: `${pidFile}: not running\n`,
+      stdout: `${pidFile}: not running (no such file)\n`,
       stderr: '',
     });
     const json = await daemoniker('stop', pidFile, '--json');
-    expect(JSON.parse(json.stdout)).toMatchObject({ pid: null, outcome: 'not-running' });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      pid: null,
+      outcome: 'not-running',
+      code: 'ENOENT',
+    });
+  });
+
+  test('a process that may be another one is left alone, and stop says why; --no-verify does not', async () => {
+    const fixture = await innocent({ sigterm: 'exit' });
+    const { code, stdout } = await daemoniker('stop', pidFile);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`process ${fixture.pid} started after the file was written`);
+    expect(isAlive(fixture.pid)).toBe(true);
+    const json = await daemoniker('stop', pidFile, '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ pid: null, code: 'ERR_PID_FILE_STALE' });
+    const unverified = await daemoniker('stop', pidFile, '--no-verify');
+    expect(unverified.stdout).toBe(`${pidFile}: process ${fixture.pid} has ended\n`);
+    await fixture.end();
   });
 });
 

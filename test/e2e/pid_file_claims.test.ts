@@ -42,6 +42,11 @@ describe('PidFile', () => {
   });
 
   test('is no public constructor of claims', () => {
+    const make = PidFile as unknown as new (path: string) => PidFile;
+    expect(caught(() => new make(pidFile))).toMatchObject({
+      code: 'ERR_ILLEGAL_CONSTRUCTOR',
+      message: expect.stringContaining('PidFile.acquire(path)') as string,
+    });
     const claim = PidFile.acquire(pidFile);
     expect(Object.keys(claim)).toEqual(['path']);
     claim.release();

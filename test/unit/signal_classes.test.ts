@@ -58,6 +58,21 @@ describe.each([
   });
 });
 
+test('a log of JSON lines shows which signal it was and who sent it', () => {
+  const sender = { pid: 42, uid: 1000, command: 'kill' };
+  const receivedAt = new Date(0);
+  const text = JSON.stringify(new SIGTERM({ sender, origin: 'process', count: 2, receivedAt }));
+  expect(JSON.parse(text)).toEqual({
+    name: 'SIGTERM',
+    message: 'SIGTERM received from pid 42',
+    signum: SIGTERM.SIGNUM,
+    sender,
+    origin: 'process',
+    count: 2,
+    receivedAt: '1970-01-01T00:00:00.000Z',
+  });
+});
+
 test('a bare ReceivedSignal has the number -1', () => {
   expect(ReceivedSignal.SIGNUM).toBe(-1);
   expect(new ReceivedSignal().SIGNUM).toBe(-1);

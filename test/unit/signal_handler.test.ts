@@ -1,6 +1,7 @@
 // SignalHandler1 as an object: nothing is started here.
 import { constants } from 'node:os';
 import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
 import {
   IGNORE_SIGNAL,
   ReceivedSignal,
@@ -86,6 +87,30 @@ describe('the constructor', () => {
     expect(thrown(() => new SignalHandler1(pidFile))).toMatchObject({
       code: 'ERR_INVALID_ARG_VALUE',
       message: expect.stringContaining('"pidFile"') as string,
+    });
+  });
+
+  test('refuses the URL of anything but a file, naming the argument', () => {
+    expect(thrown(() => new SignalHandler1(new URL('https://example.org/x.pid')))).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining('"pidFile" is not the URL of a file') as string,
+    });
+  });
+
+  test('refuses options where they would get lost: after the handlers', () => {
+    const make = SignalHandler1 as new (...args: unknown[]) => SignalHandler1;
+    const error = thrown(() => new make(null, null, null, null, { deadline: 5 }));
+    expect(error).toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: expect.stringContaining('options go second') as string,
+    });
+    expect(new make(null, null, null, null, undefined)).toBeInstanceOf(SignalHandler1);
+  });
+
+  test('refuses an array, saying what may stand there', () => {
+    expect(thrown(() => new SignalHandler1(null, [] as never))).toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: expect.stringContaining('type function, or an object of handlers') as string,
     });
   });
 
@@ -196,6 +221,12 @@ describe('the default handler, called by hand', () => {
     expect(Number(error)).toBe(signum);
   });
 
+  test('throws a bare ReceivedSignal without a number', () => {
+    const error = thrown(() => (handler.sigint as () => unknown)());
+    expect(error.constructor).toBe(ReceivedSignal);
+    expect(Number(error)).toBe(-1);
+  });
+
   test('works when it has been taken off its object', () => {
     const { sigterm } = handler;
     expect(() => sigterm?.(15)).toThrow(SIGTERM);
@@ -232,6 +263,50 @@ describe('an object that was never started', () => {
     expect(mine).toBeInstanceOf(SignalHandler1);
     expect(mine.reveal()).toBe(7);
     expect(mine.sigint).toBe(IGNORE_SIGNAL);
+  });
+
+  test('handles by a field of a class that extends it', () => {
+    class Mine extends SignalHandler1 {
+      override sigterm = nothing;
+    }
+    const mine = new Mine(null);
+    expect(mine.sigterm).toBe(nothing);
+    delete (mine as SignalHandler1).sigterm;
+    expect(() => (mine as SignalHandler1).sigterm?.(15)).toThrow(SIGTERM);
+    class Wrong extends SignalHandler1 {
+      override sigterm = 15 as never;
+    }
+    expect(thrown(() => new Wrong(null)).code).toBe('ERR_INVALID_ARG_TYPE');
+  });
+
+  test('handles by what defineProperty() gives it, but not by an accessor', () => {
+    const handler = new SignalHandler1(null);
+    Object.defineProperty(handler, 'sigint', { value: nothing });
+    expect(handler.sigint).toBe(nothing);
+    expect(thrown(() => Object.defineProperty(handler, 'sigint', { get: () => 1 }))).toBeInstanceOf(
+      TypeError,
+    );
+    Object.defineProperty(handler, 'label', { value: 'x', configurable: true });
+    expect(handler).toHaveProperty('label', 'x');
+  });
+
+  test('refuses a method of a class that extends it, which would never be called', () => {
+    class Mine extends SignalHandler1 {}
+    Object.defineProperty(Mine.prototype, 'sigterm', { value: nothing });
+    class Deeper extends Mine {}
+    for (const Class of [Mine, Deeper]) {
+      expect(thrown(() => new Class(null))).toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringContaining('"sigterm" must not be a method') as string,
+      });
+    }
+  });
+
+  test('shows its PID file and whether it runs when it is logged', () => {
+    const shown = inspect(new SignalHandler1('x.pid', { deadline: 500 }));
+    expect(shown).toBe(
+      "SignalHandler1 { pidFile: 'x.pid', runs: false, deadline: 500, received: null }",
+    );
   });
 
   test('gives other properties back after they were deleted like any object', () => {

@@ -17,6 +17,7 @@ import {
   SignalHandler1,
   type DiagnosticsMessages,
   type SignalCallable,
+  type SignalErrorCode,
   type SignalHandlerOptions,
   type SignalMessage,
   type SignalOrigin,
@@ -81,6 +82,10 @@ export function handlers(): void {
 export async function sending(): Promise<void> {
   for (const signal of [SIGTERM, new SIGINT(), 'SIGHUP', 15, 15n, 0]) send(file, signal);
   send(file, SIGTERM, { verify: false, insecure: true });
+  // What may be left out may be undefined: options are often passed on.
+  const maybe = undefined as boolean | undefined;
+  send(file, SIGTERM, { verify: maybe, insecure: maybe });
+  await terminate(file, { kill: maybe, timeout: undefined, signal: undefined });
   // @ts-expect-error: a class, an instance, a name or a number
   send(file, {});
   // @ts-expect-error: the PID file cannot be left out here
@@ -109,7 +114,11 @@ export async function sending(): Promise<void> {
 }
 
 export function errors(error: unknown, messages: DiagnosticsMessages): void {
-  if (error instanceof SignalError) isExactly<string>()(error.code);
+  if (error instanceof SignalError) {
+    // Known ones are completed, and any other is possible.
+    isExactly<SignalErrorCode>()(error.code);
+    error.code satisfies string;
+  }
   if (error instanceof PidFileError) isExactly<number | null | undefined>()(error.pid);
   if (error instanceof ReceivedSignal) {
     isExactly<SignalOrigin>()(error.origin);
