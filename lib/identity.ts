@@ -61,7 +61,7 @@ export function identify(path: string, options: IdentifyOptions): Target {
   try {
     if (!options.insecure) refuseInsecure(path, report, pid);
     // The holder of a lock needs no further questions: a zombie holds none.
-    const holds = options.verify && holdsItsLock(path, report, pid);
+    const holds = options.verify && holdsItsLock(path, report, pid, handle);
     const saysEnough = holds && handle !== NO_HANDLE && options.toWait !== true;
     const living = saysEnough ? null : describeLiving(path, pid, handle);
     if (options.verify && !holds && living !== null) {
@@ -134,14 +134,14 @@ export function startedBefore(startedAt: number, report: FileReport): boolean {
 }
 
 /** Whether the process is known by its lock. Throws `ERR_PID_FILE_FOREIGN` if that is another's. */
-function holdsItsLock(path: string, report: ExaminedFile, pid: number): boolean {
+function holdsItsLock(path: string, report: ExaminedFile, pid: number, handle: number): boolean {
   if (report.lock !== LockState.Held) return false;
   const holds = holdsLock(path, report, pid);
   if (holds === Holds.Yes) return true;
   // Who may not look at the holder is left with the times.
   if (holds === Holds.Unknown) return false;
   // It may have ended since the file was looked at, and then nobody holds it any more.
-  describeLiving(path, pid, NO_HANDLE);
+  describeLiving(path, pid, handle);
   const now = native.examinePath(path);
   if (isFailure(now)) throw unreadable(path, now.error, now.syscall);
   if (now.lock !== LockState.Held) return false;

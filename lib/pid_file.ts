@@ -8,7 +8,6 @@ import {
   Holds,
   LockState,
   isFailure,
-  native as ownNative,
   type Failure,
   type FileReport,
   type ProcessDescription,
@@ -149,7 +148,7 @@ function takeOver(path: string, claim: number, created: boolean): Claim {
 
 /** A file that this process may not write is still good if it names this process. */
 function claimWithoutWriting(path: string, errno: number, syscall: string): Claim {
-  const report = ownNative.examinePath(path);
+  const report = native.examinePath(path);
   // What a symbolic link leads to is none of our business.
   if (!isFailure(report) && report.linkUid === -1) {
     const daemon =

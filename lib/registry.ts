@@ -111,9 +111,12 @@ export class Registry {
   }
 
   #abandon(): void {
-    this.#unpin();
-    this.native.abandon(SIGNUMS);
-    this.native.stopDispatcher();
+    try {
+      this.#unpin();
+    } finally {
+      this.native.abandon(SIGNUMS);
+      this.native.stopDispatcher();
+    }
   }
 
   #giveBack(): void {
@@ -124,12 +127,13 @@ export class Registry {
     );
     this.native.planRestore(SIGNUMS, othersListen);
     try {
-      this.#unpin();
-      this.#host.off('beforeExit', this.#beforeExit);
-      this.#host.off('exit', this.#exitBegins);
-      this.#host.off('exit', this.#atExit);
+      inSpiteOfErrors([
+        () => this.#unpin(),
+        () => this.#host.off('beforeExit', this.#beforeExit),
+        () => this.#host.off('exit', this.#exitBegins),
+        () => this.#host.off('exit', this.#atExit),
+      ]);
     } finally {
-      // Whatever a 'removeListener' listener of somebody's throws.
       this.native.restore();
       // Nothing is recorded any more; what waits is delivered without it.
       this.native.stopDispatcher();
@@ -148,7 +152,7 @@ export class Registry {
   }
 
   #unpin(): void {
-    if (PINS) for (const name of SIGNALS) this.#host.off(name, this.#pinned);
+    if (PINS) inSpiteOfErrors(SIGNALS.map((name) => () => this.#host.off(name, this.#pinned)));
   }
 
   // Called only for a signal that came before our handler was installed. If others listened then, it
@@ -174,6 +178,8 @@ export class Registry {
   // arrived that the loop would not wait for (nodejs/node#28502).
   readonly #beforeExit = (): void => {
     this.#deliverWaiting();
+    // What has come meanwhile: a turn of the loop, after which the runtime asks again.
+    if (this.native.waiting() > 0) setImmediate(() => undefined);
   };
 
   // Before all other listeners: from now on no handler is called any more.
@@ -184,6 +190,22 @@ export class Registry {
   readonly #atExit = (): void => {
     for (const { participant } of [...this.#running].reverse()) participant.stop();
   };
+}
+
+/**
+ * Does everything, and only then throws the first error: a 'removeListener' listener of somebody's
+ * must not keep our own listeners from being removed.
+ */
+function inSpiteOfErrors(actions: readonly (() => unknown)[]): void {
+  const errors: unknown[] = [];
+  for (const action of actions) {
+    try {
+      action();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
 // Windows calls the newest console handler first, so there the runtime's is never in the way.

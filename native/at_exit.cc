@@ -21,8 +21,9 @@ void AtExit() {
   if (!IsOwner()) return;
   Dispatcher::Instance().LeaveJavaScriptAlone();
   ExitWatch::LeaveJavaScriptAlone();
-  signal_source::RestoreAtExit();
+  // Before the signals: whoever can read the PID may signal it.
   PidFileClaims::Instance().ReleaseAll();
+  signal_source::RestoreAtExit();
 }
 
 void DieIfAsked() {

@@ -55,6 +55,11 @@ void Deadlines::SetForSignal(int signum, int64_t limit_ns) {
   }
 }
 
+void Deadlines::ClearSignals() {
+  PendingSignals::ForEach(limited_.load(std::memory_order_acquire),
+                          [this](int signum) { SetForSignal(signum, 0); });
+}
+
 void Deadlines::SetForExit(int64_t limit_ns, int signum) {
   std::lock_guard<std::mutex> lock(exit_mutex_);
   exit_signum_ = signum;
@@ -90,11 +95,15 @@ Deadlines::Watch& Deadlines::WatchOf(const Arrival& arrival, uint64_t sequence, 
   return watch;
 }
 
+void Deadlines::Begin() {
+  slice_ns_ = -1;
+  looked_ns_ = 0;
+}
+
 int64_t Deadlines::WaitLimit(const PendingSignals& pending) {
   const uint64_t watched = Watched(pending);
   if (watched == 0 && !exit_armed()) {
-    slice_ns_ = -1;
-    looked_ns_ = 0;
+    Begin();
     return -1;
   }
   const int64_t now_ns = SteadyNanoseconds();

@@ -21,10 +21,14 @@ class Deadlines {
   // Any thread. An arrival that waits already has the new limit from now on.
   void SetForSignal(int signum, int64_t limit_ns);
   void SetForExit(int64_t limit_ns, int signum);
+  // Nobody handles signals any more.
+  void ClearSignals();
   // Afterwards the process is not ended any more.
   void CancelExit();
   bool exit_armed() const { return exit_limit_ns_.load(std::memory_order_acquire) != 0; }
 
+  // The dispatcher thread, when it begins: nothing is left of the one before.
+  void Begin();
   // The dispatcher thread: how long it may wait before the next Enforce(); negative: for ever.
   int64_t WaitLimit(const PendingSignals& pending);
   // Ends the process when a deadline has passed.

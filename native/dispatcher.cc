@@ -56,6 +56,8 @@ void Dispatcher::Stop() {
       env_ = nullptr;
     }
   }
+  // What still waits will never be handled, which must not end the process while it exits.
+  deadlines_.ClearSignals();
   if (!deadlines_.exit_armed()) StopThread();
 }
 
@@ -63,7 +65,7 @@ void Dispatcher::CleanUpEnvironment(void* self) {
   auto* dispatcher = static_cast<Dispatcher*>(self);
   dispatcher->env_ = nullptr;  // the hook that runs need not be removed
   // No JavaScript will: from now on signals would be swallowed.
-  signal_source::RestoreAtExit();
+  signal_source::RestoreWithoutPlan();
   dispatcher->Stop();
 }
 
@@ -155,6 +157,7 @@ void Dispatcher::StopThread() {
 }
 
 void Dispatcher::Run() {
+  deadlines_.Begin();
   for (;;) {
     wakeup.Wait(deadlines_.WaitLimit(pending));
     if (quit_.load()) return;

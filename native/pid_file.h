@@ -1,7 +1,7 @@
 // What a platform must provide: a file that one process can hold, and that others can examine
 // without disturbing the holder.
 //
-//   native/posix/pid_file.cc   open(2); the locks are in linux/ and darwin/file_lock.cc
+//   native/posix/pid_file.cc   open(2); its lock in native/posix/file_lock.cc
 //   native/win32/pid_file.cc   CreateFileW, LockFileEx
 //
 // The rules of PID files are not here but in lib/pid_file.ts and lib/identity.ts. Errors are

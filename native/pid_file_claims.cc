@@ -42,43 +42,43 @@ PidFileClaims::Opened PidFileClaims::Open(const std::string& path, const void* o
 
 LockState PidFileClaims::TryLock(int claim) {
   std::lock_guard<std::mutex> lock(mutex_);
-  Claim* found = Find(claim);
-  const LockState state = found->handle.TryLock();
-  found->locked = state == LockState::kFree;
+  Claim& found = Find(claim);
+  const LockState state = found.handle.TryLock();
+  found.locked = state == LockState::kFree;
   return state;
 }
 
 int PidFileClaims::Report(int claim, FileReport* report) {
   std::lock_guard<std::mutex> lock(mutex_);
-  return Find(claim)->handle.Report(report);
+  return Find(claim).handle.Report(report);
 }
 
 int PidFileClaims::Write(int claim, const std::string& content) {
   std::lock_guard<std::mutex> lock(mutex_);
-  return Find(claim)->handle.Write(content);
+  return Find(claim).handle.Write(content);
 }
 
 bool PidFileClaims::IsCurrent(int claim) {
   std::lock_guard<std::mutex> lock(mutex_);
-  Claim* found = Find(claim);
-  return found->handle.IsStillAt(found->path);
+  Claim& found = Find(claim);
+  return found.handle.IsStillAt(found.path);
 }
 
 void PidFileClaims::Confirm(int claim, bool remove_at_end) {
   std::lock_guard<std::mutex> lock(mutex_);
-  Claim* found = Find(claim);
-  found->confirmed = true;
-  found->remove_at_end = remove_at_end;
+  Claim& found = Find(claim);
+  found.confirmed = true;
+  found.remove_at_end = remove_at_end;
 }
 
 void PidFileClaims::Release(int claim, bool remove_now) {
   std::lock_guard<std::mutex> lock(mutex_);
-  Claim* found = Find(claim);
-  if (found == nullptr || --found->users > 0) return;
+  Claim& found = Find(claim);
+  if (&found == &closed_ || --found.users > 0) return;
   // While it is locked: whoever waits for the name finds it gone and begins anew.
-  if (found->remove_at_end || remove_now) found->handle.Remove(found->path);
+  if (found.remove_at_end || remove_now) found.handle.Remove(found.path);
   claims_.erase(std::find_if(claims_.begin(), claims_.end(),
-                             [&](const auto& other) { return other.get() == found; }));
+                             [&](const auto& other) { return other.get() == &found; }));
 }
 
 void PidFileClaims::ReleaseUnconfirmed(const void* opener) {
@@ -103,11 +103,11 @@ void PidFileClaims::ReleaseAll() {
   claims_.clear();
 }
 
-PidFileClaims::Claim* PidFileClaims::Find(int number) {
+PidFileClaims::Claim& PidFileClaims::Find(int number) {
   for (const auto& claim : claims_) {
-    if (claim->number == number) return claim.get();
+    if (claim->number == number) return *claim;
   }
-  return nullptr;
+  return closed_;
 }
 
 }  // namespace daemoniker

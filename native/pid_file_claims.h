@@ -58,9 +58,12 @@ class PidFileClaims {
     bool remove_at_end = false;
   };
 
-  Claim* Find(int number);
+  // One that is not there any more, because ReleaseAll() was faster than a thread that still runs
+  // JavaScript, is a closed one: all that is done to it fails.
+  Claim& Find(int number);
 
   std::mutex mutex_;
+  Claim closed_;
   std::vector<std::unique_ptr<Claim>> claims_;
   int last_number_ = 0;
 };

@@ -38,8 +38,10 @@ void SetIgnored(int signum, bool ignored);
 void PlanRestore(const std::vector<RestorePlan>& plan);
 void Restore();
 
-// For atexit, where no JavaScript runs any more: gives back whatever is still taken, touching no
-// Node-API.
+// Gives back whatever is still taken when the environment ends: JavaScript has removed no
+// listeners. Touches no Node-API.
+void RestoreWithoutPlan();
+// The same for atexit, wherever the process was when exit(3) was called: waits for nobody for long.
 void RestoreAtExit();
 
 // Ends this process by the signal's default action, so that its parent sees the truth. Where that

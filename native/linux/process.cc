@@ -43,6 +43,9 @@ int ReadProc(int64_t pid, const char* name, std::string* text) {
   return 0;
 }
 
+// Whether there is such a process, also one that we may not signal.
+bool Exists(int64_t pid) { return kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM; }
+
 double MillisecondsOf(const struct timespec& time) {
   return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
 }
@@ -129,7 +132,8 @@ Holds HasLocked(int64_t pid, const FileId& file, int descriptor) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%lld/fd", static_cast<long long>(pid));
   DIR* directory = opendir(path);
-  if (directory == nullptr) return errno == ENOENT ? Holds::kNo : Holds::kUnknown;
+  // Not in /proc: gone, or hidden (proc(5), hidepid).
+  if (directory == nullptr) return errno != ENOENT || Exists(pid) ? Holds::kUnknown : Holds::kNo;
   Holds holds = Holds::kNo;
   while (const struct dirent* entry = readdir(directory)) {
     if (entry->d_name[0] == '.') continue;
@@ -197,7 +201,7 @@ int Open(int64_t pid, Handle* handle) {
     default:
       // ENOSYS before Linux 5.3; ENOSYS or EPERM from a seccomp filter.
       if (IsThread(pid)) return -ESRCH;
-      return kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM ? 0 : -errno;
+      return Exists(pid) ? 0 : -errno;
   }
 }
 
@@ -210,7 +214,7 @@ int Describe(int64_t pid, Handle handle, Description* description) {
   std::string stat;
   const int error = ReadProc(pid, "stat", &stat);
   // Not in /proc, but alive: the mount option hidepid hides the processes of others (proc(5)).
-  if (error == -ESRCH && handle != kNoHandle && IsAlive(handle)) return -EACCES;
+  if (error == -ESRCH && (handle != kNoHandle ? IsAlive(handle) : Exists(pid))) return -EACCES;
   if (error != 0) return error;
   return ParseStat(stat, description) ? 0 : -EINVAL;
 }

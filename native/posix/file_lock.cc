@@ -21,16 +21,10 @@ LockState LockWholeFile(int fd) {
   lock.l_whence = SEEK_SET;
   lock.l_len = kWholeFile + fd;
   if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return LockState::kFree;
-  switch (errno) {
-    case EINVAL:
-    case ENOLCK:
-    case ENOSYS:
-    case EOPNOTSUPP:
-    case EPERM:  // a seccomp filter
-      return LockState::kUnsupported;
-    default:
-      return LockState::kHeld;
-  }
+  // POSIX.1-2017, fcntl: these two mean that somebody else holds it. All others, that there are no
+  // locks here: a file system without them (its number for that differs), an old kernel, a seccomp
+  // filter.
+  return errno == EAGAIN || errno == EACCES ? LockState::kHeld : LockState::kUnsupported;
 }
 
 LockState TestLock(int fd, int* descriptor) {

@@ -108,9 +108,23 @@ void WaitForRecorders() {
   while (recorders.load() != 0) sched_yield();
 }
 
-void StopRecording() {
+// The same where this thread can be: exit(3) may have been called by another signal's handler that
+// interrupted Handle().
+void WaitForRecordersBriefly() {
+  for (int attempt = 0; attempt < 1000 && recorders.load() != 0; ++attempt) sched_yield();
+}
+
+void PutBackWhatIsOurs() {
+  for (int signum = 1; signum <= kMaxSignal; ++signum) {
+    Disposition& disposition = dispositions[signum];
+    if (!disposition.taken) continue;
+    struct sigaction current;
+    if (sigaction(signum, nullptr, &current) == 0 && IsOurs(current)) {
+      sigaction(signum, &disposition.saved, nullptr);
+    }
+    disposition.taken = false;
+  }
   recording.store(false);
-  WaitForRecorders();
 }
 
 }  // namespace
@@ -191,20 +205,18 @@ void Restore() {
     if (!may_call_us) SetFallback(&disposition, disposition.planned);
     disposition.taken = false;
   }
-  StopRecording();
+  recording.store(false);
+  WaitForRecorders();
+}
+
+void RestoreWithoutPlan() {
+  PutBackWhatIsOurs();
+  WaitForRecorders();
 }
 
 void RestoreAtExit() {
-  for (int signum = 1; signum <= kMaxSignal; ++signum) {
-    Disposition& disposition = dispositions[signum];
-    if (!disposition.taken) continue;
-    struct sigaction current;
-    if (sigaction(signum, nullptr, &current) == 0 && IsOurs(current)) {
-      sigaction(signum, &disposition.saved, nullptr);
-    }
-    disposition.taken = false;
-  }
-  StopRecording();
+  PutBackWhatIsOurs();
+  WaitForRecordersBriefly();
 }
 
 void DieBySignal(int signum) {

@@ -6,10 +6,8 @@
 
 namespace daemoniker {
 
-int ProcessExit::Open(int64_t pid, process::Handle handle, double birth) {
-  pid_ = pid;
+int ProcessExit::Open(int64_t, process::Handle handle, double) {
   handle_ = handle;
-  birth_ = birth;
   // It may have been opened without the right to wait (SYNCHRONIZE).
   if (WaitForSingleObject(reinterpret_cast<HANDLE>(handle), 0) == WAIT_FAILED) return LastUvError();
   const HANDLE event = CreateEventW(nullptr, TRUE, FALSE, nullptr);

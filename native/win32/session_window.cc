@@ -3,6 +3,7 @@
 #include <windows.h>
 
 #include <atomic>
+#include <csignal>
 
 #include "win32/arrivals.h"
 #include "win32/error_codes.h"
@@ -17,6 +18,12 @@ constexpr wchar_t kClassName[] = L"daemoniker.SessionWindow";
 std::atomic<bool> holding{false};
 
 LRESULT CALLBACK OnMessage(HWND window, UINT message, WPARAM wparam, LPARAM lparam) {
+  // What asks a process without a console to close, such as taskkill without /F. The default
+  // procedure would destroy the window, and the session's end would go unnoticed.
+  if (message == WM_CLOSE) {
+    RecordIfTaken(SIGTERM, Origin::kConsole);
+    return 0;
+  }
   if (message == WM_QUERYENDSESSION) return TRUE;  // no objection; others may still have one
   if (message == WM_ENDSESSION) {
     // MSDN, WM_ENDSESSION: "the session can end any time after all applications have returned from

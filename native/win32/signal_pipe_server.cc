@@ -72,6 +72,7 @@ bool IsRequest(const Request& request, DWORD length) {
 }  // namespace
 
 int SignalPipeServer::Start() {
+  if (pipe_ != nullptr) return 0;
   const std::wstring name = Name(GetCurrentProcessId());
   const std::wstring access_rules = AccessRules();
   if (access_rules.empty()) return LastUvError();

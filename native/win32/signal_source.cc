@@ -101,6 +101,8 @@ void Restore() {
   for (std::atomic<bool>& signal : taken) signal.store(false);
 }
 
+void RestoreWithoutPlan() { Restore(); }
+
 // Runs when the module is unloaded at the end of the process: the system has ended all other
 // threads by then (MSDN, ExitProcess), calls no control routine any more, and takes back the rest.
 void RestoreAtExit() { recording.store(false); }

@@ -200,6 +200,20 @@ describe('nothing is ended', () => {
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
 
+  // What waits then is dropped. The dispatcher lives on, for exitWithin().
+  test("by a signal that came during 'exit', once the handler is stopped", async () => {
+    const code = `
+      handler.exitWithin(60000);
+      process.prependListener('exit', () => daemoniker.send(handler.pidFile, 'SIGTERM'));
+      // After ours, so it runs when the handler has been stopped.
+      process.on('exit', () => { blockFor(600); say('cleaned'); });
+      process.exit(5);
+    `;
+    const fixture = await begin(code, { deadline: 200 });
+    await fixture.hears('cleaned');
+    expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
+  });
+
   test('by what arrived before there was a deadline', async () => {
     const code = `
       blockFor(600);

@@ -30,6 +30,19 @@ describe('an otherwise empty event loop', () => {
     expect(program.said).toEqual([{ event: 'exit', handled: 200 }]);
   });
 
+  test('loses none that arrives while the last one is handled', async () => {
+    const program = run(({ daemoniker, say, signalMyself }) => {
+      // Before ours: at the end of the loop, when nothing is left to do.
+      process.once('beforeExit', () => signalMyself('SIGTERM'));
+      new daemoniker.SignalHandler1(null, {
+        sigterm: () => signalMyself('SIGINT'),
+        sigint: () => say('handled'),
+      }).start();
+    });
+    await program.end();
+    expect(program.said).toEqual([{ event: 'handled' }]);
+  });
+
   test('loses none that another process has sent either', async () => {
     // A sender is a Node.js of its own on Windows, which takes a while to start.
     const rounds = IS_WINDOWS ? 8 : 25;

@@ -1,7 +1,9 @@
+import { setTimeout as timePasses } from 'node:timers/promises';
 import { SIGINT, SIGTERM, SignalHandler1, send } from '../..';
 import { pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
 import { Fixture, start } from '../support/fixture';
+import { onLinux } from '../support/platform';
 
 async function begin(code: string): Promise<Fixture> {
   const fixture = start('blocked', [pidFile, '{}', code]);
@@ -76,6 +78,26 @@ test('signals are still handled while it runs, also after stop() and start()', a
   await fixture.hears('handled');
   fixture.child.kill('SIGKILL');
   await fixture.end();
+});
+
+// The dispatcher of the second one is another thread, which must not take the time between the two
+// for one in which the process was stopped.
+onLinux.test('a second one starts anew when the process was stopped past its end', async () => {
+  const fixture = await begin(`
+    handler.stop();
+    handler.exitWithin(5000);
+    setTimeout(() => {
+      handler.exitWithin(null);
+      setTimeout(() => { handler.exitWithin(1000); liveOn(); say('armed'); }, 300);
+    }, 110);
+  `);
+  await fixture.hears('armed');
+  fixture.child.kill('SIGSTOP');
+  await timePasses(1500); // what the test is about: its end passes
+  const continued = performance.now();
+  fixture.child.kill('SIGCONT');
+  expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
+  expect(performance.now() - continued).toBeGreaterThan(900);
 });
 
 test('what makes no sense is refused', () => {

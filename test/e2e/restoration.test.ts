@@ -1,5 +1,5 @@
 // After stop() everything is as it was before start(), unless somebody else changed it meanwhile.
-import { onLinux, onNodeOnLinux, onUnix, testUnlessOn } from '../support/platform';
+import { onLinux, onNode, onNodeOnLinux, onUnix, testUnlessOn } from '../support/platform';
 import { addonPath } from '../support/addon';
 import type { NativeHelper } from '../support/addon';
 import { deathWithoutHandler } from '../support/endings';
@@ -344,6 +344,35 @@ describe('listeners of process.on()', () => {
       expect(await hearers(program, 'stop')).toEqual(['handler', 'listener']);
     });
   }
+
+  onNode.test("of 'removeListener' that throw keep none of ours from being removed", async () => {
+    const program = run(({ daemoniker, say, signalMyself, onCommand }) => {
+      const events = ['SIGINT', 'SIGTERM', 'SIGABRT', 'exit', 'beforeExit'];
+      const count = (): number[] => events.map((event) => process.listenerCount(event));
+      const before = count();
+      const handler = new daemoniker.SignalHandler1(null).start();
+      const fail = (): never => {
+        throw new Error('not removed');
+      };
+      process.on('removeListener', fail);
+      let thrown = '';
+      try {
+        handler.stop();
+      } catch (error) {
+        thrown = (error as Error).message;
+      }
+      process.removeAllListeners('removeListener');
+      say('stopped', { before, after: count(), thrown });
+      if (process.platform === 'win32') return;
+      process.on('SIGINT', () => say('heard'));
+      signalMyself('SIGINT');
+      onCommand(() => undefined);
+    });
+    const { before, after, thrown } = await program.hears('stopped');
+    expect(thrown).toBe('not removed');
+    expect(after).toEqual(before);
+    if (!IS_WINDOWS) await program.hears('heard');
+  });
 
   test('are all that is seen of us: none of ours is left after stop()', async () => {
     const program = run(({ daemoniker, say }) => {

@@ -7,6 +7,7 @@ import { directory, pidFile } from '../support/each_test';
 import { start } from '../support/fixture';
 import { NOBODY, asRoot, onLinux, onLinuxAndWindows, withTools } from '../support/platform';
 import { lockHolder, makeZombie, startProgram, stateOf } from '../support/processes';
+import { FIXTURES } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -312,6 +313,29 @@ asRoot('with other users and namespaces', () => {
       expect(error).toMatchObject({ isPidFileError: true, code: 'EACCES', pid: 1 });
       expect(error['message']).toContain('Cannot tell whether process 1');
       expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
+    });
+
+    test.each([
+      ['with a pidfd', []],
+      ['without', ['python3', join(FIXTURES, 'refuse.py'), 'pidfd_open=ENOSYS', '--']],
+    ])('a daemon that holds its file is not taken for dead, %s', async (_, refusing) => {
+      chmodSync(directory, 0o755);
+      const daemon = await Session.start();
+      await daemon.value(START, pidFile);
+      const nobody = await Session.start({
+        wrapper: [
+          ...[...refusing, 'unshare', '--mount', '--propagation', 'private'],
+          ...['sh', '-c', 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', 'sh'],
+          ...['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+        ],
+      });
+      for (const ask of ['ping($0)', 'send($0, 0)', 'terminate($0, { signal: 0, timeout: 1 })']) {
+        expect(await nobody.error(ask, pidFile)).toMatchObject({ code: 'EACCES', pid: daemon.pid });
+      }
+      expect(await nobody.error('PidFile.acquire($0)', pidFile)).toMatchObject({
+        code: 'ERR_PID_FILE_LOCKED',
+        pid: daemon.pid,
+      });
     });
   });
 

@@ -167,6 +167,16 @@ onWindows('console events', () => {
     expect((await fixture.end()).code).toBe(3);
   });
 
+  test('WM_CLOSE is SIGTERM, and the end of the session is still noticed after it', async () => {
+    const fixture = await daemon();
+    tool('close', fixture.pid);
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGTERM', origin: 'console' });
+    tool('end-session', fixture.pid);
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGTERM', origin: 'console' });
+    fixture.tell('exit 3');
+    expect((await fixture.end()).code).toBe(3);
+  });
+
   test("the session's end is SIGTERM, and the system waits for a graceful shutdown", async () => {
     const result = join(directory, 'result');
     const fixture = start('graceful', [pidFile, result]);

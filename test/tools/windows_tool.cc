@@ -6,6 +6,8 @@
 //       ("returned") or not ("held").
 //   windows_tool end-session <pid>
 //       Its session ends: every top-level window of the process is told so.
+//   windows_tool close <pid>
+//       All its windows are asked to close, visible or not.
 //   windows_tool console <event> <file> <command line>
 //       Runs the command in a new console, and once <file> exists, generates the event for that
 //       console. Exits as the command does.
@@ -70,6 +72,23 @@ BOOL CALLBACK EndSession(HWND window, LPARAM raw) {
     SendNotifyMessageW(window, WM_ENDSESSION, TRUE, 0);
   }
   return TRUE;
+}
+
+BOOL CALLBACK Close(HWND window, LPARAM raw) {
+  auto* search = reinterpret_cast<Search*>(raw);
+  DWORD pid = 0;
+  GetWindowThreadProcessId(window, &pid);
+  if (pid != search->pid) return TRUE;
+  ++search->found;
+  PostMessageW(window, WM_CLOSE, 0, 0);
+  return TRUE;
+}
+
+// As taskkill without /F.
+int CloseWindowsOf(DWORD pid) {
+  Search search = {pid, 0};
+  EnumWindows(Close, reinterpret_cast<LPARAM>(&search));
+  return search.found > 0 ? 0 : Fail("no window");
 }
 
 int EndSessionOf(DWORD pid) {
@@ -149,6 +168,7 @@ int wmain(int count, wchar_t** words) {
   }
   if (command == L"usage" && count == 3) return Usage(number(2));
   if (command == L"end-session" && count == 3) return EndSessionOf(number(2));
+  if (command == L"close" && count == 3) return CloseWindowsOf(number(2));
   if (command == L"console" && count == 5) return RunInConsole(number(2), words[3], words[4]);
   std::fprintf(stderr, "windows_tool: wrong usage\n");
   return 2;
