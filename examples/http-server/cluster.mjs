@@ -5,7 +5,7 @@
 //   npx daemoniker stop <directory>/server-1.pid
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
-import { SignalHandler1, ping, send } from 'daemoniker';
+import { SignalHandler1 } from 'daemoniker';
 
 const [directory = '.', port = '8080'] = process.argv.slice(2);
 const exec = fileURLToPath(new URL('server.mjs', import.meta.url));
@@ -19,11 +19,16 @@ function start(pidFile) {
   });
 }
 
-new SignalHandler1(`${directory}/cluster.pid`, { sigterm: shutDown, sigint: shutDown }).start();
+const handlers = { sigterm: shutDown, sigint: shutDown };
+const handler = new SignalHandler1(`${directory}/cluster.pid`, handlers).start();
 pidFiles.forEach(start);
 
 // When both have ended, nothing keeps this process alive any more.
 function shutDown() {
+  handler.exitWithin(15_000); // longer than a worker may take
   stopping = true;
-  for (const pidFile of pidFiles.filter(ping)) send(pidFile, 'SIGTERM');
+  // Not by their PID files: a worker that is just starting has none yet, and no handler either. So the
+  // signal ends it at once, and no request is lost, as it takes none before it has its handler. A
+  // process may signal its own children by number: nobody else gets that before they are waited for.
+  for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGTERM');
 }

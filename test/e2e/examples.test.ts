@@ -77,6 +77,24 @@ onNodeOnUnix('http-server', () => {
     expect(await server.end()).toMatchObject({ code: 0, stderr: '' });
     expect(readdirSync(directory)).toEqual([]);
   });
+
+  test('ends, too, when it is stopped while one of its processes is being restarted', async () => {
+    // So that the successor of the first one has no handler yet when the cluster is stopped.
+    const slowStart = join(directory, 'slow-start.cjs');
+    writeFileSync(
+      slowStart,
+      `console.log('begins'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);`,
+    );
+    const server = new Fixture(runs('http-server/cluster.mjs', directory, '0'), {
+      env: { ...process.env, NODE_OPTIONS: `--require ${slowStart}` },
+    });
+    await server.until('both listen', () => listening(server) === 2);
+    await terminate(join(directory, 'server-1.pid'), { timeout: 20_000 });
+    await server.until('its successor begins', () => server.stdout.match(/begins/g)?.length === 4);
+    send(join(directory, 'cluster.pid'), SIGTERM);
+    expect(await server.end()).toMatchObject({ code: 0, stderr: '' });
+    expect(readdirSync(directory)).toEqual(['slow-start.cjs']);
+  });
 });
 
 test('worker-queue finishes the job it is at and leaves the rest for its next start', async () => {
