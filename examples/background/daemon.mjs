@@ -1,9 +1,10 @@
 // What start.mjs starts. Windows ends processes without asking them; `daemoniker stop` asks.
 import { SignalHandler1 } from 'daemoniker';
 
-const handler = new SignalHandler1(process.argv[2], { sigterm: shutDown }).start().ref();
+const [pidFile = 'my.pid'] = process.argv.slice(2);
+const handler = new SignalHandler1(pidFile, { sigterm: shutDown }).start().ref();
 console.log('started');
-process.send('started'); // to start.mjs, which then goes
+process.send?.('started'); // to start.mjs, which then goes
 
 function shutDown() {
   const { name, sender } = handler.received;

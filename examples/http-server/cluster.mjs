@@ -1,8 +1,9 @@
 // Two of server.mjs behind one port, each with a PID file. While one of them is restarted, the other
 // one takes the connections, so no request is lost:
 //
-//   node cluster.mjs <directory> <port>
-//   npx daemoniker stop <directory>/server-1.pid
+//   node cluster.mjs . 8080
+//   npx daemoniker stop server-1.pid     restarts one of them
+//   npx daemoniker stop cluster.pid      ends both
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import { SignalHandler1 } from 'daemoniker';

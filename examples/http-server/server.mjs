@@ -1,6 +1,6 @@
 // An HTTP server that answers every request that it has accepted, and then ends.
 //
-//   node server.mjs <pid-file> <port>
+//   node server.mjs server.pid 8080
 import { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';

@@ -4,7 +4,8 @@
 //   node daemon.mjs my.pid
 import { PidFileError, SignalHandler1 } from 'daemoniker';
 
-const handler = new SignalHandler1(process.argv[2], { sigterm: () => process.exit() });
+const [pidFile = 'my.pid'] = process.argv.slice(2);
+const handler = new SignalHandler1(pidFile, { sigterm: () => process.exit() });
 try {
   handler.start().ref();
   console.log(`process ${process.pid} runs`);

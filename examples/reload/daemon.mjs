@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { SignalHandler1 } from 'daemoniker';
 
-const [pidFile, configFile] = process.argv.slice(2);
+const [pidFile = 'my.pid', configFile = 'config.json'] = process.argv.slice(2);
 let config;
 
 function load() {

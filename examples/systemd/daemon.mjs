@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { SignalHandler1 } from 'daemoniker';
 
-const [pidFile] = process.argv.slice(2);
+const [pidFile = 'my-daemon.pid'] = process.argv.slice(2);
 const server = createServer((request, response) => response.end('hello\n'));
 
 // systemd-notify(1) comes with systemd. Not under systemd, there is nobody to tell.

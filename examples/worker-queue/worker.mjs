@@ -1,13 +1,14 @@
 // Does the jobs in a directory, one after another. When it is asked to end, it finishes the one that
 // it is at and leaves the others for its next start.
 //
-//   node worker.mjs <pid-file> <queue-directory> <done-directory>
-import { readdir, rename } from 'node:fs/promises';
+//   node worker.mjs my.pid queue done
+//   touch queue/1 queue/2 queue/3
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignalHandler1 } from 'daemoniker';
 
-const [pidFile, queue, done] = process.argv.slice(2);
+const [pidFile = 'my.pid', queue = 'queue', done = 'done'] = process.argv.slice(2);
 const end = new AbortController();
 
 // `deadline`: a job that blocks the event loop must not make the worker immortal.
@@ -19,6 +20,7 @@ function finish() {
   end.abort();
 }
 
+for (const directory of [queue, done]) await mkdir(directory, { recursive: true });
 console.log('waiting for jobs');
 while (!end.signal.aborted) {
   const [job] = (await readdir(queue)).sort();
