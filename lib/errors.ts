@@ -38,9 +38,6 @@ export interface SystemErrorDetails {
   readonly syscall?: string;
 }
 
-/** Any other code of the system, without taking the named ones out of the completion. */
-type OtherCode = string & Record<never, never>;
-
 /** The `code` of a {@link SignalError}. */
 export type SignalErrorCode =
   | 'ERR_HANDLER_RUNNING'
@@ -55,7 +52,8 @@ export type SignalErrorCode =
   | 'EPROTO'
   | 'ESRCH'
   | 'ETIMEDOUT'
-  | OtherCode;
+  // Any other of the system, without taking those above out of the completion.
+  | (string & Record<never, never>);
 
 /** The `code` of a {@link PidFileError}. */
 export type PidFileErrorCode =
@@ -69,7 +67,8 @@ export type PidFileErrorCode =
   | 'ENOENT'
   | 'ENOSPC'
   | 'EROFS'
-  | OtherCode;
+  // Any other of the system, without taking those above out of the completion.
+  | (string & Record<never, never>);
 
 export interface SignalErrorDetails extends SystemErrorDetails {
   readonly path?: string;

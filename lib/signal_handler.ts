@@ -242,7 +242,7 @@ export interface SignalHandler1 {
  * const { SignalHandler1 } = require('daemoniker');
  * const handler = new SignalHandler1('my.pid', {
  *   sigterm: () => {
- *     console.log('asked to end by', handler.received?.sender);
+ *     console.log(handler.received?.message); // SIGTERM received from pid 42
  *     process.exit();
  *   },
  * }).start();
@@ -300,7 +300,10 @@ export class SignalHandler1 {
     return this[STATE].pidFile;
   }
 
-  /** The signal that is being handled, or the last one; `null` before the first. */
+  /**
+   * The signal that is being handled, or the last one; `null` before the first. An asynchronous
+   * handler takes it before its first `await`: later it may be the next signal.
+   */
   get received(): ReceivedSignal | null {
     return this[STATE].received;
   }
