@@ -26,10 +26,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const directory = join(root, '.windows');
 
 requireTools();
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], {
-  cwd: root,
-  stdio: 'inherit',
-});
+execFileSync(process.execPath, ['scripts/build-typescript.mjs'], { cwd: root, stdio: 'inherit' });
 const target = TARGETS.find(({ name }) => name === 'win32-x64');
 const addon = join(directory, 'daemoniker.node');
 await build(target, addon);
