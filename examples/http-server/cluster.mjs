@@ -6,16 +6,20 @@
 //   npx daemoniker stop cluster.pid      ends both
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
-import { SignalHandler1 } from 'daemoniker';
+import { SignalHandler1, send } from 'daemoniker';
 
 const [directory = '.', port = '8080'] = process.argv.slice(2);
 const exec = fileURLToPath(new URL('server.mjs', import.meta.url));
 const pidFiles = [`${directory}/server-1.pid`, `${directory}/server-2.pid`];
+const workers = new Map(); // and the PID file of each
 let stopping = false;
 
 function start(pidFile) {
   cluster.setupPrimary({ exec, args: [pidFile, port] });
-  cluster.fork().on('exit', () => {
+  const worker = cluster.fork();
+  workers.set(worker, pidFile);
+  worker.on('exit', () => {
+    workers.delete(worker);
     if (!stopping) start(pidFile);
   });
 }
@@ -28,8 +32,13 @@ pidFiles.forEach(start);
 function shutDown() {
   handler.exitWithin(15_000); // longer than a worker may take
   stopping = true;
-  // Not by their PID files: a worker that is just starting has none yet, and no handler either. So the
-  // signal ends it at once, and no request is lost, as it takes none before it has its handler. A
-  // process may signal its own children by number: nobody else gets that before they are waited for.
-  for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGTERM');
+  for (const [worker, pidFile] of workers) {
+    try {
+      send(pidFile, 'SIGTERM');
+    } catch {
+      // It is just starting, and takes no requests before it has its handler and its PID file. A process
+      // may end its own children by number: nobody else gets that before they are waited for.
+      worker.process.kill('SIGTERM');
+    }
+  }
 }
