@@ -1,4 +1,4 @@
-// What require('daemoniker') adds to the start of a bare node.
+// What require('daemoniker') adds to the start of a bare node, and the part of it that is not ours.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,8 +9,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const STARTS_A_ROUND = 5;
 
 export function measureLoad(rounds) {
+  const loader = `require(${JSON.stringify(join(root, 'node_modules', 'node-gyp-build'))})`;
   const peers = [
     { name: 'bare `node`', program: '' },
+    { name: 'node-gyp-build and the addon alone', program: `${loader}(${JSON.stringify(root)})` },
     { name: "`require('daemoniker')`", program: `require(${JSON.stringify(root)})` },
   ];
   const results = peers.map(({ name }) => ({ name, p50: [] }));
