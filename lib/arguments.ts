@@ -13,9 +13,10 @@ export function toPath(name: string, value: unknown, alternative = ''): string {
   return path;
 }
 
-/** Not by `instanceof`: it may come from another realm. */
+/** Not by `instanceof`, it may come from another realm; but not what url.parse() gives. */
 function isUrl(value: unknown): value is URL {
-  return typeof value === 'object' && value !== null && 'href' in value && 'protocol' in value;
+  if (typeof value !== 'object' || value === null) return false;
+  return 'href' in value && 'protocol' in value && !('auth' in value) && !('path' in value);
 }
 
 function toFilePath(name: string, url: URL): string {

@@ -20,7 +20,7 @@ Options:
       --no-verify          send, stop: whatever process has that number now
       --insecure           as root, trust a file that others may write
       --json               print one JSON object
-  -h, --help               print this
+  -h, --help, help         print this
   -v, --version            print the version
 
 Exit status:
@@ -81,7 +81,7 @@ const COMMANDS: Record<
 
 async function runCommand(args: readonly string[]): Promise<void> {
   const { values: options, positionals } = parse(args);
-  if (options.help === true || (positionals.length === 1 && positionals[0] === 'help')) {
+  if (options.help === true || positionals[0] === 'help') {
     process.stdout.write(USAGE);
     return;
   }

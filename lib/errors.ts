@@ -43,6 +43,7 @@ export type SignalErrorCode =
   | 'ERR_HANDLER_RUNNING'
   | 'ERR_NOT_MAIN_THREAD'
   | 'ERR_UNKNOWN_SIGNAL'
+  | 'EACCES'
   | 'EADDRINUSE'
   | 'EAGAIN'
   | 'EMFILE'
@@ -64,8 +65,10 @@ export type PidFileErrorCode =
   | 'ERR_PID_FILE_STALE'
   | 'EACCES'
   | 'ELOOP'
+  | 'ENAMETOOLONG'
   | 'ENOENT'
   | 'ENOSPC'
+  | 'ENOTDIR'
   | 'EROFS'
   // Any other of the system, without taking those above out of the completion.
   | (string & Record<never, never>);
@@ -82,8 +85,9 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  * - `ERR_NOT_MAIN_THREAD`: `start()` or `exitWithin()` in a worker thread; signals belong to the main
  *   thread.
  * - `ERR_UNKNOWN_SIGNAL`: no such signal on this platform.
- * - a system error's code: `ESRCH` (no such process), `EPERM` (not ours to signal), `EAGAIN` (no
- *   thread left), `EMFILE` or `ENFILE` (no descriptor left), with `errno` and `syscall`.
+ * - a system error's code: `ESRCH` (no such process), `EPERM` (not ours to signal), `EACCES` (hidden
+ *   from us, so nobody can tell whether it is the daemon), `EAGAIN` (no thread left), `EMFILE` or
+ *   `ENFILE` (no descriptor left), with `errno` and `syscall`.
  * - on Windows also `EADDRINUSE` (another process has taken the name of our pipe), `EPROTO` (what
  *   answers there is no handler of ours), `ETIMEDOUT` (it does not answer within two seconds) and
  *   `ENOSYS` (no handler, and Windows itself knows only how to end a process).
@@ -186,7 +190,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EADDRINUSE: 'another process has taken the name of its pipe',
   EAGAIN: 'the system has no more threads or processes to give',
-  ENAMETOOLONG: 'a name in it is longer than the file system allows',
+  ENAMETOOLONG: 'the path or a part of it is longer than the system allows',
   ELOOP: 'it is a symbolic link that is not followed, or that leads back to itself',
   EMFILE: 'this process has too many open files',
   ENFILE: 'the system has too many open files',

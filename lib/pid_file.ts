@@ -22,6 +22,8 @@ const { native } = registry;
 const LOCK_ATTEMPTS = 10;
 const LOCK_PAUSE_MS = 5;
 
+const ACQUIRED = Symbol('acquired');
+
 /**
  * A file that says which process the daemon is, held so that no second one can take it.
  *
@@ -41,9 +43,9 @@ export class PidFile {
   readonly path: string;
   #claim: Claim | null;
 
-  private constructor(path: string, claim: Claim) {
+  private constructor(path: string, claim: Claim, token: symbol) {
     // Private to TypeScript alone; and who holds one of these must be able to rely on it.
-    if (typeof claim !== 'object') throw illegalConstructor('Use PidFile.acquire(path)');
+    if (token !== ACQUIRED) throw illegalConstructor('Use PidFile.acquire(path)');
     this.path = path;
     this.#claim = claim;
   }
@@ -65,7 +67,7 @@ export class PidFile {
     const absolute = resolve(toPath('path', path));
     const prepared = prepareClaim(absolute);
     prepared.publish();
-    return new PidFile(absolute, prepared);
+    return new PidFile(absolute, prepared, ACQUIRED);
   }
 
   /**

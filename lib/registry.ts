@@ -62,13 +62,16 @@ export class Registry {
     // A handler that was called may have stopped it, and started it anew.
     if (!this.#running.includes(run)) return;
     letGoOfPidFile();
-    if (this.#running.length === 1) {
-      this.#giveBack();
-      deliver();
+    const isLast = this.#running.length === 1;
+    try {
+      if (isLast) this.#giveBack();
+    } finally {
+      // Whatever a 'removeListener' listener of somebody's throws.
+      if (isLast) deliver();
+      const index = this.#running.indexOf(run);
+      if (index >= 0) this.#running.splice(index, 1);
+      this.refresh();
     }
-    const index = this.#running.indexOf(run);
-    if (index >= 0) this.#running.splice(index, 1);
-    this.refresh();
   }
 
   /** Something about the running handlers has changed. */
@@ -91,6 +94,7 @@ export class Registry {
       try {
         this.#pin();
         error = native.install(SIGNUMS);
+        if (error === 0) this.#listen();
       } catch (thrownByNewListenerListener) {
         this.#abandon();
         throw thrownByNewListenerListener;
@@ -105,14 +109,26 @@ export class Registry {
       );
     }
     this.#installed = true;
+  }
+
+  #listen(): void {
     this.#host.on('beforeExit', this.#beforeExit);
     this.#host.prependListener('exit', this.#exitBegins);
     this.#host.on('exit', this.#atExit);
   }
 
+  #removeListeners(): void {
+    inSpiteOfErrors([
+      () => this.#unpin(),
+      () => this.#host.off('beforeExit', this.#beforeExit),
+      () => this.#host.off('exit', this.#exitBegins),
+      () => this.#host.off('exit', this.#atExit),
+    ]);
+  }
+
   #abandon(): void {
     try {
-      this.#unpin();
+      this.#removeListeners();
     } finally {
       this.native.abandon(SIGNUMS);
       this.native.stopDispatcher();
@@ -127,12 +143,7 @@ export class Registry {
     );
     this.native.planRestore(SIGNUMS, othersListen);
     try {
-      inSpiteOfErrors([
-        () => this.#unpin(),
-        () => this.#host.off('beforeExit', this.#beforeExit),
-        () => this.#host.off('exit', this.#exitBegins),
-        () => this.#host.off('exit', this.#atExit),
-      ]);
+      this.#removeListeners();
     } finally {
       this.native.restore();
       // Nothing is recorded any more; what waits is delivered without it.

@@ -149,14 +149,18 @@ class HandlerState implements Participant {
   #end(): boolean {
     const run = this.#run;
     if (run === null) return false;
-    registry.stop(run, () => {
-      this.#claim?.release();
-      this.#claim = null;
-    });
-    // Unless a handler that was called meanwhile has started it anew.
-    if (this.#run !== run) return false;
-    this.#run = null;
-    return true;
+    let ended: boolean;
+    try {
+      registry.stop(run, () => {
+        this.#claim?.release();
+        this.#claim = null;
+      });
+    } finally {
+      // Unless a handler that was called meanwhile has started it anew.
+      ended = this.#run === run;
+      if (ended) this.#run = null;
+    }
+    return ended;
   }
 
   setReferenced(referenced: boolean): void {
@@ -233,8 +237,8 @@ export interface SignalHandler1 {
  * a handler of yours is raised: as an uncaught exception, or, where nobody listens for those, as the
  * end of the process by that signal.
  *
- * On Windows Ctrl-C and Ctrl-Break are SIGINT; a console that is closed and the end of the session
- * are SIGTERM; all three signals come from {@link send}. There `process.kill()` still ends a
+ * On Windows Ctrl-C and Ctrl-Break are SIGINT; a console that is closed, the end of the session and
+ * a request to close (`taskkill` without `/F`) are SIGTERM; all three signals come from {@link send}. There `process.kill()` still ends a
  * process at once.
  *
  * @example
@@ -338,9 +342,11 @@ export class SignalHandler1 {
   }
 
   /** @internal */
-  [inspect.custom](_depth: number, options: InspectOptions): string {
-    const { pidFile, received } = this;
-    const { runs, deadline } = this[STATE];
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    const state = this[STATE] as HandlerState | undefined;
+    // The prototype itself, or too deep inside something else.
+    if (state === undefined || depth < 0) return '[SignalHandler1]';
+    const { pidFile, received, runs, deadline } = state;
     const seen = { pidFile, runs, ...(deadline === 0 ? {} : { deadline }), received };
     return `${this.constructor.name} ${inspect(seen, options)}`;
   }
@@ -434,14 +440,19 @@ function defineProperty(
   if (!(HANDLER_NAMES as (string | symbol)[]).includes(property)) {
     return Reflect.defineProperty(handler, property, descriptor);
   }
-  if (!('value' in descriptor)) return false;
+  // It stays an accessor that `delete` undoes.
+  const canBe = 'value' in descriptor && descriptor.configurable !== false;
+  if (!canBe || !Reflect.isExtensible(handler)) return false;
+  // A field that is only declared (TypeScript's useDefineForClassFields) says nothing.
+  if (descriptor.value === undefined) return true;
   handler[STATE].setHandler(property as HandlerName, descriptor.value);
   return true;
 }
 
 /** A method of a class that extends ours would hide the accessor and never be called. */
 function refuseMethods(prototype: object): void {
-  for (let one = prototype; one !== SignalHandler1.prototype;) {
+  let one: object | null = prototype;
+  while (one !== null && one !== SignalHandler1.prototype) {
     for (const name of HANDLER_NAMES) {
       if (!Object.hasOwn(one, name)) continue;
       throw invalidArgValue(
@@ -451,7 +462,7 @@ function refuseMethods(prototype: object): void {
         Object.getOwnPropertyDescriptor(one, name)?.value,
       );
     }
-    one = Object.getPrototypeOf(one) as object;
+    one = Object.getPrototypeOf(one) as object | null;
   }
 }
 
@@ -465,7 +476,7 @@ function toHandlersAndOptions(
   const tooMany = surplus.find((value) => value !== undefined);
   if (tooMany !== undefined) {
     throw invalidArgType(
-      'fifth',
+      'surplus',
       'left out: options go second, with the handlers by name',
       tooMany,
     );

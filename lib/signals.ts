@@ -9,7 +9,7 @@ import { DaemonikerException, SignalError, describe, nameAfterClass } from './er
  * - `'thread'`: by the process itself, with raise(3) or pthread_kill(3).
  * - `'queue'`: by sigqueue(3).
  * - `'kernel'`: by the terminal (Ctrl-C) or a timer.
- * - `'console'`: by a console event or the end of the session (Windows).
+ * - `'console'`: by a console event, the end of the session, or a request to close (Windows).
  * - `'pipe'`: by `send()` (Windows).
  *
  * macOS tells `'process'`, `'thread'` and `'kernel'` only.

@@ -29,6 +29,16 @@ bool Deadlines::Watch::WasStopped(int64_t limit_ns, int64_t late_ns) {
   return late_ns > std::clamp(limit_ns / 2, kLeastLateness, kLatenessOfAStoppedProcess);
 }
 
+void Deadlines::Watch::See(int64_t limit_ns, int64_t now_ns) {
+  if (seen) return;
+  seen = true;
+  // Stopped between its beginning and this thread's waking up for it.
+  if (WasStopped(limit_ns, now_ns - since_ns)) {
+    renewed = true;
+    since_ns = now_ns;
+  }
+}
+
 bool Deadlines::Watch::HasPassed(int64_t limit_ns, int64_t now_ns, int64_t late_ns) {
   if (!renewed && WasStopped(limit_ns, late_ns)) {
     renewed = true;
@@ -86,11 +96,7 @@ Deadlines::Watch& Deadlines::WatchOf(const Arrival& arrival, uint64_t sequence, 
     watch.sequence = sequence;
     watch.armed_ns = armed_ns;
     watch.since_ns = std::max(arrival.steady_ns, armed_ns);
-    // Stopped between the arrival and this thread's waking up for it.
-    if (Watch::WasStopped(limit_ns, now_ns - watch.since_ns)) {
-      watch.renewed = true;
-      watch.since_ns = now_ns;
-    }
+    watch.See(limit_ns, now_ns);
   }
   return watch;
 }
@@ -119,7 +125,10 @@ int64_t Deadlines::WaitLimit(const PendingSignals& pending) {
   if (exit_armed()) {
     std::lock_guard<std::mutex> lock(exit_mutex_);
     const int64_t limit_ns = exit_limit_ns_.load(std::memory_order_acquire);
-    if (limit_ns != 0) wait_ns = std::min(wait_ns, exit_watch_.Remaining(limit_ns, now_ns));
+    if (limit_ns != 0) {
+      exit_watch_.See(limit_ns, now_ns);
+      wait_ns = std::min(wait_ns, exit_watch_.Remaining(limit_ns, now_ns));
+    }
   }
   // Since the last look and not since now: the process may have been stopped in between.
   slice_began_ns_ = looked_ns_ != 0 ? looked_ns_ : now_ns;
@@ -155,7 +164,9 @@ void Deadlines::EnforceExit(int64_t now_ns, int64_t late_ns) {
   // Held to the end: who cancels it in this very moment never returns.
   std::lock_guard<std::mutex> lock(exit_mutex_);
   const int64_t limit_ns = exit_limit_ns_.load(std::memory_order_acquire);
-  if (limit_ns == 0 || !exit_watch_.HasPassed(limit_ns, now_ns, late_ns)) return;
+  if (limit_ns == 0) return;
+  exit_watch_.See(limit_ns, now_ns);
+  if (!exit_watch_.HasPassed(limit_ns, now_ns, late_ns)) return;
   SayObituary(exit_signum_, limit_ns);
   signal_source::DieBySignal(exit_signum_);
 }

@@ -39,11 +39,14 @@ class Deadlines {
     uint64_t sequence = 0;
     int64_t armed_ns = 0;
     int64_t since_ns = 0;
+    bool seen = false;
     bool renewed = false;
     int postponed = 0;
 
     // Whether a thread that is so late was not just waiting for a busy machine.
     static bool WasStopped(int64_t limit_ns, int64_t late_ns);
+    // The thread knows of it from now on.
+    void See(int64_t limit_ns, int64_t now_ns);
     int64_t Remaining(int64_t limit_ns, int64_t now_ns) const;
     // `late_ns`: how much later than asked for the thread has woken.
     bool HasPassed(int64_t limit_ns, int64_t now_ns, int64_t late_ns);

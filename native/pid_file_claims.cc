@@ -43,6 +43,7 @@ PidFileClaims::Opened PidFileClaims::Open(const std::string& path, const void* o
 LockState PidFileClaims::TryLock(int claim) {
   std::lock_guard<std::mutex> lock(mutex_);
   Claim& found = Find(claim);
+  if (&found == &closed_) return LockState::kHeld;
   const LockState state = found.handle.TryLock();
   found.locked = state == LockState::kFree;
   return state;
@@ -67,6 +68,7 @@ bool PidFileClaims::IsCurrent(int claim) {
 void PidFileClaims::Confirm(int claim, bool remove_at_end) {
   std::lock_guard<std::mutex> lock(mutex_);
   Claim& found = Find(claim);
+  if (&found == &closed_) return;
   found.confirmed = true;
   found.remove_at_end = remove_at_end;
 }

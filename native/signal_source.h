@@ -25,7 +25,7 @@ namespace signal_source {
 // the runtime from touching the disposition (lib/registry.ts, "pin").
 void Save(const std::vector<int>& signums);
 int Install(const std::vector<int>& signums);
-// Instead of Install(), when that listener could not be added.
+// Instead of Install(), when that listener could not be added, or after it, when others could not.
 void Abandon(const std::vector<int>& signums);
 
 // The handlers do nothing about this signal, so whoever could be made to wait for them (Windows,

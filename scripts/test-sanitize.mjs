@@ -10,7 +10,7 @@
 //
 // Nothing is suppressed. Leaks are not looked for: Node frees little when it ends, and never-freed
 // statics are intended (native/no_destroy.h); test/e2e/leaks.test.ts measures growth.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -123,26 +123,47 @@ async function linkStress(name, sanitizer, objects) {
 async function tryScenario(stress, scenario) {
   const first = await tryScenarioOnce(stress, scenario);
   if (first.problem === null || !first.hung) return first.problem;
-  // Once, on a busy machine, one did not end in its time, and in 300 tries never again. What hangs
-  // because of a mistake hangs again.
-  console.log(`${scenario} hung; once more\n${first.problem}`);
+  // Once, on a busy machine, one did not end in its time, and in 300 tries never again: where it was
+  // is shown, and it must end the second time.
+  console.log(`HUNG: ${scenario}; once more\n${first.problem}`);
   return (await tryScenarioOnce(stress, scenario)).problem;
 }
 
 async function tryScenarioOnce(stress, scenario) {
   // ThreadSanitizer of GCC 12 knows no address space with 32 random bits (vm.mmap_rnd_bits).
+  let stacks = '';
   const { status, signal, stdout, stderr } = await tryRun(
     'setarch',
     ['--addr-no-randomize', stress, scenario],
-    { env: { ...process.env, ...OPTIONS }, timeout: 120_000, killSignal: 'SIGKILL' },
+    {
+      env: { ...process.env, ...OPTIONS },
+      groupTimeout: 120_000,
+      beforeKill: (pid) => (stacks = stacksOf(pid)),
+    },
   );
   const expected = SCENARIOS[scenario];
   const asExpected =
     expected.signal === undefined ? status === expected.status : signal === expected.signal;
   const reported = /Sanitizer|runtime error/.test(stderr);
   if (asExpected && !reported) return { problem: null, hung: false };
-  const problem = `ended with ${signal ?? `status ${status}`}\n${stdout}${stderr}`;
+  const problem = `ended with ${signal ?? `status ${status}`}\n${stdout}${stderr}${stacks}`;
   return { problem, hung: signal === 'SIGKILL' && !reported };
+}
+
+/** Where each thread is: by gdb, or, where there is none, what the kernel knows. */
+function stacksOf(pid) {
+  const gdb = ['-p', String(pid), '-batch', '-ex', 'thread apply all bt 20'];
+  const { status, stdout } = spawnSync('gdb', gdb, { encoding: 'utf8', timeout: 60_000 });
+  if (status === 0) return stdout;
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks)
+    .map((id) => {
+      const [stat, waits] = ['stat', 'wchan'].map((name) =>
+        readFileSync(join(tasks, id, name), 'utf8').trim(),
+      );
+      return `thread ${stat.split(' ').slice(0, 3).join(' ')} in ${waits}\n`;
+    })
+    .join('');
 }
 
 async function mustNotice({ sanitizer, file, find, replace, scenario, found }, objects) {

@@ -20,7 +20,11 @@ LockState LockWholeFile(int fd) {
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   lock.l_len = kWholeFile + fd;
-  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return LockState::kFree;
+  int result;
+  do {
+    result = fcntl(fd, F_OFD_SETLK, &lock);
+  } while (result != 0 && errno == EINTR);  // on a remote file system
+  if (result == 0) return LockState::kFree;
   // POSIX.1-2017, fcntl: these two mean that somebody else holds it. All others, that there are no
   // locks here: a file system without them (its number for that differs), an old kernel, a seccomp
   // filter.
@@ -32,7 +36,11 @@ LockState TestLock(int fd, int* descriptor) {
   struct flock lock = {};
   lock.l_type = F_RDLCK;
   lock.l_whence = SEEK_SET;
-  if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return LockState::kUnsupported;
+  int result;
+  do {
+    result = fcntl(fd, F_OFD_GETLK, &lock);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) return LockState::kUnsupported;
   if (lock.l_type == F_UNLCK) return LockState::kFree;
   const off_t said = lock.l_len - kWholeFile;
   if (lock.l_start == 0 && said >= 0 && said <= INT_MAX) *descriptor = static_cast<int>(said);

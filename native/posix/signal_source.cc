@@ -147,7 +147,12 @@ void Save(const std::vector<int>& signums) {
 }
 
 void Abandon(const std::vector<int>& signums) {
-  for (const int signum : signums) sigaction(signum, &dispositions[signum].saved, nullptr);
+  for (const int signum : signums) {
+    sigaction(signum, &dispositions[signum].saved, nullptr);
+    dispositions[signum].taken = false;
+  }
+  recording.store(false);
+  WaitForRecorders();
 }
 
 int Install(const std::vector<int>& signums) {

@@ -75,7 +75,7 @@ namespace signal_source {
 
 void Save(const std::vector<int>&) {}
 
-void Abandon(const std::vector<int>&) {}
+void Abandon(const std::vector<int>&) { Restore(); }
 
 int Install(const std::vector<int>& signums) {
   for (const int signum : signums) taken[signum].store(true);

@@ -7,9 +7,9 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 /**
  * Runs a command; resolves with its status and output. After `groupTimeout` milliseconds it is killed,
- * and everything that it started with it.
+ * and everything that it started with it; `beforeKill` may look at the process first.
  */
-export function tryRun(command, args, { groupTimeout, ...options } = {}) {
+export function tryRun(command, args, { groupTimeout, beforeKill, ...options } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: ROOT,
@@ -19,7 +19,10 @@ export function tryRun(command, args, { groupTimeout, ...options } = {}) {
     });
     const timer =
       groupTimeout !== undefined &&
-      setTimeout(() => process.kill(-child.pid, 'SIGKILL'), groupTimeout);
+      setTimeout(() => {
+        beforeKill?.(child.pid);
+        process.kill(-child.pid, 'SIGKILL');
+      }, groupTimeout);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));

@@ -44,12 +44,15 @@ function isAlive(pid: number): boolean {
 }
 
 describe('usage', () => {
-  test('--help tells it on stdout', async () => {
-    const { code, stdout, stderr } = await daemoniker('--help');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^Usage: daemoniker send <pid-file> \[signal\]/);
-    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-  });
+  test.each([[['--help']], [['help']], [['help', 'stop']]])(
+    '%p tells it on stdout',
+    async (args) => {
+      const { code, stdout, stderr } = await daemoniker(...args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toMatch(/^Usage: daemoniker send <pid-file> \[signal\]/);
+      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    },
+  );
 
   test('--version tells the version of the package', async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {

@@ -42,11 +42,13 @@ describe('PidFile', () => {
   });
 
   test('is no public constructor of claims', () => {
-    const make = PidFile as unknown as new (path: string) => PidFile;
-    expect(caught(() => new make(pidFile))).toMatchObject({
-      code: 'ERR_ILLEGAL_CONSTRUCTOR',
-      message: expect.stringContaining('PidFile.acquire(path)') as string,
-    });
+    const make = PidFile as unknown as new (...args: unknown[]) => PidFile;
+    for (const more of [[], [null], [{}], [{ release: null }, Symbol('acquired')]]) {
+      expect(caught(() => new make(pidFile, ...more))).toMatchObject({
+        code: 'ERR_ILLEGAL_CONSTRUCTOR',
+        message: expect.stringContaining('PidFile.acquire(path)') as string,
+      });
+    }
     const claim = PidFile.acquire(pidFile);
     expect(Object.keys(claim)).toEqual(['path']);
     claim.release();

@@ -345,6 +345,45 @@ describe('listeners of process.on()', () => {
     });
   }
 
+  onNode.test.each(['SIGTERM', 'beforeExit', 'exit'])(
+    "of 'newListener' that throw at %s make start() fail, with everything as before",
+    async (event) => {
+      const program = run(
+        ({ daemoniker, say, args, signalMyself, onCommand }) => {
+          const events = ['SIGINT', 'SIGTERM', 'SIGABRT', 'exit', 'beforeExit'];
+          const count = (): number[] => events.map((name) => process.listenerCount(name));
+          const before = count();
+          const handler = new daemoniker.SignalHandler1(null, { sigterm: () => say('handled') });
+          const fail = (name: string | symbol): void => {
+            if (name === args[0]) throw new Error('not added');
+          };
+          process.on('newListener', fail);
+          let thrown = '';
+          try {
+            handler.start();
+          } catch (error) {
+            thrown = (error as Error).message;
+          }
+          process.off('newListener', fail);
+          say('tried', { before, after: count(), thrown });
+          if (thrown !== '') handler.start();
+          signalMyself('SIGTERM');
+          handler.stop();
+          if (process.platform === 'win32') process.exit();
+          signalMyself('SIGTERM');
+          onCommand(() => undefined);
+        },
+        [event],
+      );
+      const { before, after, thrown } = await program.hears('tried');
+      // Windows adds no listeners of signals.
+      expect(thrown).toBe(IS_WINDOWS && event === 'SIGTERM' ? '' : 'not added');
+      if (thrown !== '') expect(after).toEqual(before);
+      await program.hears('handled');
+      if (!IS_WINDOWS) expect(await program.end()).toMatchObject({ signal: 'SIGTERM' });
+    },
+  );
+
   onNode.test("of 'removeListener' that throw keep none of ours from being removed", async () => {
     const program = run(({ daemoniker, say, signalMyself, onCommand }) => {
       const events = ['SIGINT', 'SIGTERM', 'SIGABRT', 'exit', 'beforeExit'];
@@ -361,8 +400,12 @@ describe('listeners of process.on()', () => {
       } catch (error) {
         thrown = (error as Error).message;
       }
-      process.removeAllListeners('removeListener');
+      process.off('removeListener', fail); // not all: there is one of Node's own
       say('stopped', { before, after: count(), thrown });
+      // It has stopped all the same, and so does the next one.
+      handler.start().stop();
+      new daemoniker.SignalHandler1(null).start().stop();
+      say('again', { after: count() });
       if (process.platform === 'win32') return;
       process.on('SIGINT', () => say('heard'));
       signalMyself('SIGINT');
@@ -371,6 +414,7 @@ describe('listeners of process.on()', () => {
     const { before, after, thrown } = await program.hears('stopped');
     expect(thrown).toBe('not removed');
     expect(after).toEqual(before);
+    expect((await program.hears('again'))['after']).toEqual(before);
     if (!IS_WINDOWS) await program.hears('heard');
   });
 

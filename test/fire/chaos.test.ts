@@ -27,7 +27,13 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await endAll();
-  for (const pid of processesOf(directory)) process.kill(pid, 'SIGKILL');
+  for (const pid of processesOf(directory)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended in this very moment.
+    }
+  }
   removeDirectory(directory);
 });
 

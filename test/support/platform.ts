@@ -9,7 +9,10 @@ import { IS_WINDOWS, NAME, ROOT, RUNTIME, type RuntimeName } from './runtime';
 interface Only {
   (name: string, body: () => void): void;
   /** For a single test. */
-  test(name: string, body: () => Promise<void>): void;
+  test: {
+    (name: string, body: () => Promise<void>): void;
+    each<T>(cases: readonly T[]): (name: string, body: (value: T) => Promise<void>) => void;
+  };
 }
 
 // The reason stands in the name: what this machine or runtime lacks.
@@ -18,11 +21,16 @@ export function only(where: string, isThere: boolean): Only {
     if (isThere) describe(name, body);
     else describe.skip(`${name} (${where})`, body); // Reason: `where`, which stands in the name.
   };
-  const single: Only['test'] = (name, body) => {
+  const single = (name: string, body: () => Promise<void>): void => {
     if (isThere) test(name, body);
     else test.skip(`${name} (${where})`, body); // Reason: `where`, as above.
   };
-  return Object.assign(suite, { test: single });
+  const each =
+    <T>(cases: readonly T[]) =>
+    (name: string, body: (value: T) => Promise<void>): void => {
+      for (const value of cases) single(name.replace('%s', String(value)), () => body(value));
+    };
+  return Object.assign(suite, { test: Object.assign(single, { each }) });
 }
 
 /**

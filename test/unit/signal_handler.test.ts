@@ -97,6 +97,13 @@ describe('the constructor', () => {
     });
   });
 
+  test('refuses what url.parse() gives', () => {
+    const parsed = { href: 'file:///x.pid', protocol: 'file:', auth: null, path: '/x.pid' };
+    expect(thrown(() => new SignalHandler1(parsed as never))).toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  });
+
   test('refuses options where they would get lost: after the handlers', () => {
     const make = SignalHandler1 as new (...args: unknown[]) => SignalHandler1;
     const error = thrown(() => new make(null, null, null, null, { deadline: 5 }));
@@ -273,6 +280,11 @@ describe('an object that was never started', () => {
     expect(mine.sigterm).toBe(nothing);
     delete (mine as SignalHandler1).sigterm;
     expect(() => (mine as SignalHandler1).sigterm?.(15)).toThrow(SIGTERM);
+    // Only declared, as TypeScript's useDefineForClassFields leaves it.
+    const declared = new SignalHandler1(null, null, nothing);
+    const field = { value: undefined, writable: true, enumerable: true, configurable: true };
+    Object.defineProperty(declared, 'sigterm', field);
+    expect(declared.sigterm).toBe(nothing);
     class Wrong extends SignalHandler1 {
       override sigterm = 15 as never;
     }
@@ -286,6 +298,9 @@ describe('an object that was never started', () => {
     expect(thrown(() => Object.defineProperty(handler, 'sigint', { get: () => 1 }))).toBeInstanceOf(
       TypeError,
     );
+    const fixed = { value: IGNORE_SIGNAL, configurable: false };
+    expect(thrown(() => Object.defineProperty(handler, 'sigint', fixed))).toBeInstanceOf(TypeError);
+    expect(handler.sigint).toBe(nothing);
     Object.defineProperty(handler, 'label', { value: 'x', configurable: true });
     expect(handler).toHaveProperty('label', 'x');
   });
