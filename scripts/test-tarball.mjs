@@ -197,5 +197,8 @@ async function followReadme(name, path, options) {
   expect(status === 0, `${name}: daemoniker ${stop}: ${stderr}`);
   const [code] = await ended;
   expect(code === 0, `${name}: the README's server ended with ${code}: ${output}`);
-  expect(output.includes('SIGTERM received from pid'), `${name}: the README's server said: ${output}`);
+  expect(
+    output.includes('SIGTERM received from pid'),
+    `${name}: the README's server said: ${output}`,
+  );
 }
