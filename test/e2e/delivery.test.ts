@@ -2,9 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SIGABRT, SIGINT, SIGTERM, ping, send } from '../..';
+import { addonPath, type NativeHelper } from '../support/addon';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy, deathWithoutHandler } from '../support/endings';
 import { start, type Fixture } from '../support/fixture';
+import { onUnix } from '../support/platform';
+import { run } from '../support/program';
 import { OWN_UID, SENT } from '../support/sending';
 
 const SIGNALS = [
@@ -96,4 +99,24 @@ test('a process without a handler that holds its file ends by the signal', async
   await fixture.hears('ready');
   send(pidFile, SIGTERM);
   expect(await fixture.end()).toMatchObject(deathWithoutHandler('SIGTERM'));
+});
+
+// It may interrupt any code, between a system call and the look at its errno.
+onUnix.test('the handler of the system keeps errno', async () => {
+  const program = run(
+    ({ daemoniker, say, args, require, signals }) => {
+      const helper = require(args[0] as string) as NativeHelper;
+      const handler = new daemoniker.SignalHandler1(null, {
+        sigint: () => say('handled'),
+        sigterm: () => say('handled'),
+      }).start();
+      const after = [signals.SIGINT, signals.SIGTERM].map((signum) => helper.errnoAfter(signum));
+      handler.stop();
+      say('result', { after });
+    },
+    [addonPath()],
+  );
+  await program.hears('handled');
+  await program.hears('handled');
+  expect((await program.hears('result'))['after']).toEqual([4711, 4711]);
 });

@@ -15,6 +15,8 @@ export interface NativeHelper {
   ignore(signum: number): void;
   counted(signum: number): number;
   raise(signum: number): void;
+  /** `errno` after raise(3) of this signal; it was 4711. */
+  errnoAfter(signum: number): number;
   abort(): void;
   abortOnThread(): void;
   reportAtExit(): void;
