@@ -175,8 +175,8 @@ takes as long as reading the file. Tried or considered:
 ${load.map((row) => `| ${row.name} | ${row.p50.toFixed(1)} ms | ${(row.p50 - load[0].p50).toFixed(1)} ms |`).join('\n')}
 
 Node finds, reads and compiles each module by itself, so \`lib\` is published as one file, made by esbuild
-and as readable as before. With a file for each of its fifteen modules it took three times as long
-(33 ms and 9.8 ms, the best of 15 starts each on a busy host). What is left beyond the second row is this
+and as readable as before. With a file for each of its fifteen modules the whole took 1.4 to 3 times
+as long, on a busy host. What is left beyond the second row is this
 one file, found, read and compiled.
 
 ## Deadline of ${DEADLINE_MS} ms, main thread in \`while (true) {}\`
