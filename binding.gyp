@@ -4,13 +4,12 @@
       "target_name": "daemoniker",
       "sources": [
         "native/addon.cc",
-        "native/at_exit.cc",
-        "native/deadlines.cc",
-        "native/dispatcher.cc",
-        "native/exit_watch.cc",
+        "native/end.cc",
+        "native/exit_wait.cc",
+        "native/messenger.cc",
         "native/no_demangler.cc",
-        "native/obituary.cc",
-        "native/pid_file_claims.cc"
+        "native/pid_file_claims.cc",
+        "native/watcher.cc"
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
@@ -23,9 +22,11 @@
         ["OS!='win'", {
           "sources": [
             "native/posix/clock.cc",
+            "native/posix/dispositions.cc",
+            "native/posix/end.cc",
             "native/posix/file_lock.cc",
+            "native/posix/handler.cc",
             "native/posix/pid_file.cc",
-            "native/posix/signal_source.cc",
             "native/posix/stuck_stack.cc",
             "native/posix/thread.cc"
           ],
@@ -36,21 +37,23 @@
         }],
         ["OS=='win'", {
           "sources": [
-            "native/win32/at_exit.cc",
             "native/win32/clock.cc",
             "native/win32/console_events.cc",
+            "native/win32/dispositions.cc",
+            "native/win32/end.cc",
             "native/win32/error_codes.cc",
             "native/win32/file_id.cc",
             "native/win32/file_lock.cc",
-            "native/win32/last_words.cc",
+            "native/win32/main_thread.cc",
             "native/win32/overlapped.cc",
             "native/win32/pid_file.cc",
             "native/win32/process.cc",
             "native/win32/process_exit.cc",
+            "native/win32/sender_name.cc",
             "native/win32/session_window.cc",
             "native/win32/signal_pipe_client.cc",
             "native/win32/signal_pipe_server.cc",
-            "native/win32/signal_source.cc",
+            "native/win32/standard_error.cc",
             "native/win32/stuck_stack.cc",
             "native/win32/thread.cc",
             "native/win32/wakeup.cc",
@@ -74,10 +77,11 @@
         ["OS=='linux'", {
           "sources": [
             "native/linux/at_exit.cc",
-            "native/linux/last_words.cc",
+            "native/linux/main_thread.cc",
             "native/linux/process.cc",
             "native/linux/process_exit.cc",
             "native/linux/siginfo.cc",
+            "native/linux/standard_error.cc",
             "native/linux/wakeup.cc"
           ],
           "ldflags": [
@@ -85,16 +89,19 @@
             "-static-libgcc",
             "-Wl,--gc-sections",
             "-Wl,-z,nodelete",
+            # No symbol is looked up in the signal handler, where the loader's lock may be held.
+            "-Wl,-z,now",
             "-Wl,--version-script=<(module_root_dir)/native/linux/exports.map"
           ]
         }],
         ["OS=='mac'", {
           "sources": [
             "native/darwin/at_exit.cc",
-            "native/darwin/last_words.cc",
+            "native/darwin/main_thread.cc",
             "native/darwin/process.cc",
             "native/darwin/process_exit.cc",
             "native/darwin/siginfo.cc",
+            "native/darwin/standard_error.cc",
             "native/darwin/wakeup.cc"
           ],
           "xcode_settings": {

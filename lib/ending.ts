@@ -1,5 +1,5 @@
 // How an exception leaves a handler: to 'uncaughtException', or to the end of the process.
-import { ReceivedSignal, signalName } from './signals';
+import { ReceivedSignal } from './signals';
 import type { NativeBinding } from './native';
 
 /**
@@ -29,7 +29,7 @@ function endBySignal(signal: ReceivedSignal, native: NativeBinding): void {
   // As the runtime does before it ends a process.
   const emitter: NodeJS.EventEmitter = host; // for which the types know listeners only
   emitter.emit('uncaughtExceptionMonitor', signal, 'uncaughtException');
-  native.lastWords(`daemoniker: ${describeArrival(signal)}; ending by it\n`);
+  native.writeToStandardError(`daemoniker: ${signal.message}; ending the process\n`);
 
   const exitCode = 128 + signal.signum;
   // Added last, so it runs last: another exit code by then is somebody's wish.
@@ -37,11 +37,4 @@ function endBySignal(signal: ReceivedSignal, native: NativeBinding): void {
     if (host.exitCode === exitCode) native.dieAtExit(signal.signum);
   });
   host.exit(exitCode);
-}
-
-function describeArrival({ signum, sender }: ReceivedSignal): string {
-  const name = signalName(signum);
-  if (sender === null) return `${name} received`;
-  const command = sender.command === null ? '' : ` (${sender.command})`;
-  return `${name} received from pid ${sender.pid}${command}`;
 }

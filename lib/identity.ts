@@ -6,7 +6,7 @@ import {
   isFailure,
   native,
   type ExaminedFile,
-  type ExitWatch,
+  type ExitWait,
   type FileReport,
   type ProcessDescription,
 } from './native';
@@ -53,9 +53,9 @@ export function identify(path: string, options: IdentifyOptions): Target {
   const opened = native.openProcess(pid);
   if (isFailure(opened)) throw gone(path, pid, opened.error, opened.syscall);
   const { handle } = opened;
-  let watch: ExitWatch | null = null;
+  let wait: ExitWait | null = null;
   const close = (): void => {
-    if (watch !== null) native.unwatchExit(watch);
+    if (wait !== null) native.stopWaiting(wait);
     else if (handle !== NO_HANDLE) native.closeProcess(handle);
   };
   try {
@@ -82,9 +82,9 @@ export function identify(path: string, options: IdentifyOptions): Target {
         return handle === NO_HANDLE && living !== null && now.birth !== living.birth;
       },
       whenGone(callback) {
-        const result = native.watchExit(pid, handle, living?.birth ?? 0, callback);
-        if (isFailure(result)) throw unwatched(path, pid, result.error, result.syscall);
-        watch = result;
+        const result = native.waitForExit(pid, handle, living?.birth ?? 0, callback);
+        if (isFailure(result)) throw notAwaited(path, pid, result.error, result.syscall);
+        wait = result;
       },
       close,
     };
@@ -226,7 +226,7 @@ function unsignalled(path: string, pid: number, errno: number): SignalError {
   );
 }
 
-function unwatched(path: string, pid: number, errno: number, syscall: string): SignalError {
+function notAwaited(path: string, pid: number, errno: number, syscall: string): SignalError {
   return new SignalError(
     `Cannot wait for the end of process ${pid} of PID file '${path}': ${explainSystemError(errno)}`,
     systemErrorCode(errno),

@@ -16,6 +16,7 @@ export {
 } from './index.js';
 export type {
   DiagnosticsMessages,
+  ExitWithinOptions,
   HandlerMessage,
   PidFileErrorCode,
   SendOptions,

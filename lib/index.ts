@@ -18,6 +18,7 @@ export {
 export {
   IGNORE_SIGNAL,
   SignalHandler1,
+  type ExitWithinOptions,
   type SignalCallable,
   type SignalHandlerOptions,
 } from './signal_handler';

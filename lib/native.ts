@@ -43,6 +43,13 @@ export const enum Holds {
   Yes,
   Unknown,
 }
+/** What a signal does once it has been given back. */
+export const enum After {
+  Saved,
+  Runtime,
+  Default,
+  AsItIs,
+}
 export const ORIGINS = [
   'process',
   'thread',
@@ -62,20 +69,7 @@ export function isFailure(result: object): result is Failure {
   return 'error' in result;
 }
 
-/** What is known of an arrival; see native/arrival.h. */
-export interface Arrival {
-  readonly signum: number;
-  /** An index of {@link ORIGINS}. */
-  readonly origin: number;
-  /** -1 when the operating system names no sender. */
-  readonly pid: number;
-  readonly uid: number;
-  /** Microseconds since the epoch. */
-  readonly wallUs: number;
-  readonly count: number;
-  readonly sequence: number;
-}
-/** Takes one as plain numbers: no object is made by the addon, which takes far longer. */
+/** Takes an arrival as plain values: no object is made by the addon, which takes far longer. */
 export type OnArrival = (
   signum: number,
   origin: number,
@@ -84,6 +78,7 @@ export type OnArrival = (
   wallUs: number,
   count: number,
   sequence: number,
+  command: string | null,
 ) => void;
 
 /** Another process; see native/other_process.h. */
@@ -95,37 +90,41 @@ export interface ProcessDescription {
   readonly birth: number;
 }
 
-/** Opaque: native/exit_watch.h. */
-export interface ExitWatch {
-  readonly [EXIT_WATCH]: never;
+/** Opaque: native/exit_wait.h. */
+export interface ExitWait {
+  readonly [EXIT_WAIT]: never;
 }
-declare const EXIT_WATCH: unique symbol;
+declare const EXIT_WAIT: unique symbol;
 
 /** The addon, native/addon.cc. Numbers called "error" are 0 or negative, as libuv's. */
 export interface NativeBinding {
   readonly hostProcess: NodeJS.Process;
 
-  startDispatcher(onArrival: OnArrival): number;
-  stopDispatcher(): void;
+  /** 1: another environment of this process has done so. Idempotent. */
+  startThreads(onArrival: OnArrival, describeOpen: () => string): number;
+  stopThreads(): void;
   setReferenced(referenced: boolean): void;
-  saveDispositions(signums: readonly number[]): void;
-  install(signums: readonly number[]): number;
-  abandon(signums: readonly number[]): void;
-  setIgnored(signum: number, ignored: boolean): void;
-  planRestore(signums: readonly number[], runtimeListens: readonly boolean[]): void;
-  restore(): void;
+
+  /** `between` adds or removes our listener; what it throws is thrown. See native/dispositions.h. */
+  take(signum: number, between: () => void): number;
+  giveBack(signum: number, after: After, between: () => void): void;
+  /** 0 milliseconds: no deadline. */
+  setHandling(signum: number, ignored: boolean, milliseconds: number): void;
+
   /** Gives the earliest arrival that waits to `onArrival`, if there is one. */
   deliver(onArrival: OnArrival): void;
+  /** How many different signals wait. */
   waiting(): number;
-  senderCommand(sequence: number, pid: number, wallUs: number): string | null;
+  /** Forgets what waits. */
+  discard(): void;
+  senderName(signum: number, sequence: number): string | null;
   recordFromRuntime(signum: number): void;
   fatalException(error: unknown): void;
 
-  setSignalDeadline(signum: number, milliseconds: number): void;
-  setExitDeadline(milliseconds: number, signum: number): number;
-  cancelExitDeadline(): void;
+  setExitLimit(milliseconds: number, signum: number, extend: boolean): void;
+  cancelExitLimit(): void;
   dieAtExit(signum: number): void;
-  lastWords(line: string): void;
+  writeToStandardError(line: string): void;
 
   examinePath(path: string): ExaminedFile | Failure;
   openClaim(
@@ -144,9 +143,9 @@ export interface NativeBinding {
   processOwner(pid: number): number;
   holdsLock(pid: number, device: bigint, index: bigint, path: string, descriptor: number): Holds;
   signalProcess(pid: number, handle: number, signum: number): number;
-  /** The watch owns the handle. It must be given to {@link NativeBinding.unwatchExit} once. */
-  watchExit(pid: number, handle: number, birth: number, onExit: () => void): ExitWatch | Failure;
-  unwatchExit(watch: ExitWatch): void;
+  /** The result owns the handle. It must be given to {@link NativeBinding.stopWaiting} once. */
+  waitForExit(pid: number, handle: number, birth: number, onExit: () => void): ExitWait | Failure;
+  stopWaiting(wait: ExitWait): void;
 }
 
 function load(): NativeBinding {

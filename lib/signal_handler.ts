@@ -1,22 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { resolve } from 'node:path';
+import { AsyncResource } from 'node:async_hooks';
 import { inspect, type InspectOptions } from 'node:util';
-import { toOptions, toPath } from './arguments';
-import {
-  SignalError,
-  explainSystemError,
-  invalidArgType,
-  invalidArgValue,
-  outOfRange,
-  systemErrorCode,
-} from './errors';
+import { toBoolean, toOptions, toPath } from './arguments';
+import { SignalError, invalidArgType, invalidArgValue, outOfRange } from './errors';
 import { raise } from './ending';
-import { Delivery } from './delivery';
 import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
-import type { Arrival } from './native';
 import { prepareClaim, type Claim } from './pid_file';
-import { registry, type Participant, type Run } from './registry';
-import { SIGNAL_CLASSES, SIGTERM, classOf, type ReceivedSignal } from './signals';
+import { recordOf, type Arrival } from './record';
+import { registry, type Receiver } from './registry';
+import { SIGNAL_CLASSES, SIGTERM, classOf, signalName, type ReceivedSignal } from './signals';
 
 /**
  * What handles a signal: called on the main thread with the signal's number and nothing else. What it
@@ -58,8 +51,9 @@ export interface SignalHandlerOptions {
   /**
    * Milliseconds, from 1 to 2147483647. A signal that has not reached its handler in that time,
    * because the event loop is blocked, ends the process by that signal's default action, without any
-   * JavaScript. Signals that are ignored have no deadline.
-   * @defaultValue no deadline
+   * JavaScript. Only time in which the main thread could run counts. Signals that are ignored have no
+   * deadline; `null`: none has.
+   * @defaultValue 5000 for the default handler, unless an inspector listens; none for yours
    */
   deadline?: number | null | undefined;
 }
@@ -67,45 +61,63 @@ export interface SignalHandlerOptions {
 type HandlerName = keyof typeof SIGNAL_CLASSES;
 const HANDLER_NAMES = Object.keys(SIGNAL_CLASSES) as HandlerName[];
 
+/** Options of {@link SignalHandler1.exitWithin}. */
+export interface ExitWithinOptions {
+  /**
+   * Replace the time that was given before, also by a longer one.
+   * @defaultValue false: the earliest end wins
+   */
+  extend?: boolean | undefined;
+}
+
 const LONGEST_MS = 2 ** 31 - 1;
+
+/**
+ * Throws the record of the signal that is being handled in this process; by hand, a new one of that
+ * number.
+ */
+const DEFAULT_HANDLER: SignalCallable = (signum: number): never => {
+  const { handling } = registry;
+  if (handling?.signum === signum) throw recordOf(handling);
+  throw new (classOf(signum))({ signum });
+};
+
+/** Taking a signal over must not make a stuck process harder to end than it was. */
+const DEFAULT_HANDLERS_DEADLINE_MS = 5000;
 
 /**
  * The handlers of one SignalHandler1, and the way an arrival takes to them. Apart from the public
  * class because that is wrapped in a Proxy, which private fields cannot see through.
  */
-class HandlerState implements Participant {
+class HandlerState implements Receiver {
   readonly pidFile: string | null;
-  readonly deadline: number;
+  /** Milliseconds; 0: none; `undefined`: as each handler has it. */
+  readonly deadline: number | undefined;
   #referenced = false;
-  #run: Run | null = null;
+  /** What start() has made; `null` while it does not run. */
+  #context: AsyncResource | null = null;
   #claim: Claim | null = null;
-  #latest: Delivery | null = null;
-  #handling: Delivery | null = null;
+  #latest: Arrival | null = null;
+  #handling: Arrival | null = null;
   // By signal number.
   readonly #handlers: (SignalCallable | undefined)[] = [];
 
-  constructor(pidFile: string | null, deadline: number) {
+  constructor(pidFile: string | null, deadline: number | undefined) {
     this.pidFile = pidFile;
     this.deadline = deadline;
   }
 
-  /** Throws the record of the signal that is being handled; by hand, a new one of that number. */
-  readonly defaultHandler: SignalCallable = (signum: number): never => {
-    const handling = this.#handling;
-    if (handling !== null && handling.arrival.signum === signum) throw handling.record;
-    throw new (classOf(signum))({ signum });
-  };
-
   get runs(): boolean {
-    return this.#run !== null;
+    return this.#context !== null;
   }
 
   get received(): ReceivedSignal | null {
-    return (this.#handling ?? this.#latest)?.record ?? null;
+    const arrival = this.#handling ?? this.#latest;
+    return arrival === null ? null : recordOf(arrival);
   }
 
   getHandler(name: HandlerName): SignalCallable {
-    return this.#handlers[SIGNAL_CLASSES[name].SIGNUM] ?? this.defaultHandler;
+    return this.#handlers[SIGNAL_CLASSES[name].SIGNUM] ?? DEFAULT_HANDLER;
   }
 
   setHandler(name: HandlerName, handler: unknown): void {
@@ -113,19 +125,22 @@ class HandlerState implements Participant {
       throw invalidArgType(name, 'of type function, IGNORE_SIGNAL, null or undefined', handler);
     }
     this.#handlers[SIGNAL_CLASSES[name].SIGNUM] =
-      (handler as SignalCallable | undefined | null) ?? this.defaultHandler;
-    if (this.#run !== null) registry.refresh();
+      (handler as SignalCallable | undefined | null) ?? DEFAULT_HANDLER;
+    if (this.runs) registry.update();
   }
 
   start(): void {
-    if (this.#run !== null) {
+    if (this.runs) {
       throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
     }
     requireMainThread('start');
     const claim = this.pidFile === null ? null : prepareClaim(resolve(this.pidFile));
+    // Handlers see the AsyncLocalStorage of their start(), and not of whoever was first.
+    this.#context = new AsyncResource('SignalHandler1');
     try {
-      this.#run = registry.start(this);
+      registry.start(this);
     } catch (error) {
+      this.#context = null;
       claim?.release();
       throw error;
     }
@@ -147,49 +162,52 @@ class HandlerState implements Participant {
 
   /** Whether it ran, and does not any more. */
   #end(): boolean {
-    const run = this.#run;
-    if (run === null) return false;
-    let ended: boolean;
+    const context = this.#context;
+    if (context === null) return false;
+    // A handler that was called meanwhile may have stopped it, and started it again.
+    const isStopped = (): boolean => this.#context !== context;
     try {
-      registry.stop(run, () => {
+      registry.stop(this, isStopped, () => {
         this.#claim?.release();
         this.#claim = null;
       });
     } finally {
-      // Unless a handler that was called meanwhile has started it anew.
-      ended = this.#run === run;
-      if (ended) this.#run = null;
+      if (!isStopped()) this.#context = null;
     }
-    return ended;
+    return this.#context === null;
   }
 
   setReferenced(referenced: boolean): void {
     this.#referenced = referenced;
-    if (this.#run !== null) registry.refresh();
+    if (this.runs) registry.update();
   }
 
   isReferenced(): boolean {
     return this.#referenced;
   }
 
-  deadlineOf(signum: number): number {
-    return this.ignores(signum) ? 0 : this.deadline;
+  isDefault(signum: number): boolean {
+    return this.#handlers[signum] === DEFAULT_HANDLER;
   }
 
   ignores(signum: number): boolean {
     return this.#handlers[signum] === IGNORE_SIGNAL;
   }
 
+  deadlineOf(signum: number): number {
+    if (this.ignores(signum)) return 0;
+    if (this.deadline !== undefined) return this.deadline;
+    return this.isDefault(signum) && !isBeingDebugged() ? DEFAULT_HANDLERS_DEADLINE_MS : 0;
+  }
+
   receive(arrival: Arrival): void {
-    const { signum } = arrival;
-    const handler = this.#handlers[signum];
+    const handler = this.#handlers[arrival.signum];
     if (handler === undefined) return;
     const outer = this.#handling;
-    const delivery = new Delivery(arrival);
-    this.#latest = this.#handling = delivery;
+    this.#latest = this.#handling = arrival;
     try {
-      if (isWatched()) this.#receiveWatched(handler, delivery.record);
-      else handler(signum);
+      if (isWatched()) this.#receiveWatched(handler, recordOf(arrival));
+      else this.#call(handler, arrival.signum);
     } catch (error) {
       raise(error, registry.native);
     } finally {
@@ -197,9 +215,30 @@ class HandlerState implements Participant {
     }
   }
 
+  #call(handler: SignalCallable, signum: number): unknown {
+    // Listeners that came while it was waiting; on Windows, where the runtime does not hear it, all.
+    if (handler === DEFAULT_HANDLER && registry.othersListen(signum)) {
+      const emitter: NodeJS.EventEmitter = registry.native.hostProcess; // its types know fewer
+      return emitter.emit(signalName(signum), signalName(signum), signum);
+    }
+    return this.#context === null
+      ? handler(signum)
+      : this.#context.runInAsyncScope(handler, undefined, signum);
+  }
+
   #receiveWatched(handler: SignalCallable, received: ReceivedSignal): void {
     const message = { pidFile: this.pidFile, received, ignored: handler === IGNORE_SIGNAL };
-    tellAbout(message, () => handler(received.signum));
+    tellAbout(message, () => this.#call(handler, received.signum));
+  }
+}
+
+/** At a breakpoint the event loop is blocked, and nothing is wrong. */
+function isBeingDebugged(): boolean {
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
+    return (require('node:inspector') as typeof import('node:inspector')).url() !== undefined;
+  } catch {
+    return false; // a Node without inspector, a runtime that does not know this
   }
 }
 
@@ -347,7 +386,7 @@ export class SignalHandler1 {
     // The prototype itself, or too deep inside something else.
     if (state === undefined || depth < 0) return '[SignalHandler1]';
     const { pidFile, received, runs, deadline } = state;
-    const seen = { pidFile, runs, ...(deadline === 0 ? {} : { deadline }), received };
+    const seen = { pidFile, runs, ...(deadline === undefined ? {} : { deadline }), received };
     return `${this.constructor.name} ${inspect(seen, options)}`;
   }
 
@@ -373,12 +412,14 @@ export class SignalHandler1 {
 
   /**
    * Gives the process that long to exit. Then it is ended natively, whether or not the event loop
-   * is free, by the signal last received (SIGTERM if none), after one line on stderr. A second call
-   * replaces the first; `stop()` does not cancel it.
+   * is free, by the signal last received (SIGTERM if none), after one line on stderr. Wall time
+   * counts, less what the whole process was stopped for (SIGSTOP). A second call can only shorten the
+   * time, unless it says `{ extend: true }`; `stop()` does not cancel it.
    *
    * On Windows, and as PID 1 of a container, the end is an exit with 128 + the signal's number.
    *
    * @param milliseconds - From now on, from 1 to 2147483647; `null` cancels.
+   * @param options - Whether a longer time replaces a shorter one.
    * @throws SignalError `ERR_NOT_MAIN_THREAD`, or `EAGAIN` (no thread left).
    * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`.
    *
@@ -393,21 +434,16 @@ export class SignalHandler1 {
    * }).start();
    * ```
    */
-  exitWithin(milliseconds: number | null): void {
+  exitWithin(milliseconds: number | null, options?: ExitWithinOptions): void {
     requireMainThread('exitWithin');
+    const { extend } = toOptions<ExitWithinOptions>(options, ['extend']);
+    const replaces = toBoolean('options.extend', extend, false);
     if (milliseconds === null) {
-      registry.native.cancelExitDeadline();
+      registry.cancelExitLimit();
       return;
     }
     const limit = toMilliseconds('milliseconds', milliseconds);
-    const error = registry.native.setExitDeadline(limit, this.received?.signum ?? SIGTERM.SIGNUM);
-    if (error !== 0) {
-      throw new SignalError(
-        `Cannot watch over the exit: ${explainSystemError(error)}`,
-        systemErrorCode(error),
-        { errno: error },
-      );
-    }
+    registry.limitExit(limit, this.received?.signum ?? SIGTERM.SIGNUM, replaces);
   }
 }
 
@@ -495,8 +531,9 @@ function toHandlersAndOptions(
   return toOptions<SignalHandlerOptions>(sigint, [...HANDLER_NAMES, 'deadline']);
 }
 
-function toDeadline(value: unknown): number {
-  return value === undefined || value === null ? 0 : toMilliseconds('options.deadline', value);
+function toDeadline(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  return value === null ? 0 : toMilliseconds('options.deadline', value);
 }
 
 function toMilliseconds(name: string, value: unknown): number {

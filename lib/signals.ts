@@ -26,8 +26,10 @@ export interface SignalSender {
   /** The user it ran as; `null` on Windows, which has no numeric users. */
   readonly uid: number | null;
   /**
-   * The name of its command as `ps -o comm=` shows it (Linux: at most 15 bytes), or `null` when it
-   * was gone before anybody could look.
+   * The name of its program, or `null` when it was gone before anybody could look. On Linux and
+   * macOS it is what `ps -o comm=` shows (at most 15 bytes); for a process whose main thread has
+   * another name, as Node 24 and later, and on Windows, it is the file name of its executable, cut to
+   * 31 bytes. Control characters are replaced by `?`.
    */
   readonly command: string | null;
 }
@@ -111,9 +113,8 @@ export class ReceivedSignal extends DaemonikerException {
     this.origin = details.origin ?? 'thread';
     this.count = details.count ?? 1;
     this.receivedAt = details.receivedAt ?? new Date();
-    const sender = this.sender === null ? '' : ` from pid ${this.sender.pid}`;
     Object.defineProperty(this, 'message', {
-      value: `${signalName(this.signum)} received${sender}`,
+      value: `${signalName(this.signum)} received${describeSender(this.sender)}`,
       configurable: true,
       writable: true,
     });
@@ -196,6 +197,12 @@ export const SIGNAL_CLASSES = { sigint: SIGINT, sigterm: SIGTERM, sigabrt: SIGAB
 /** The class of a signal's number; {@link ReceivedSignal} itself when it is none of the three. */
 export function classOf(signum: number): typeof ReceivedSignal {
   return Object.values(SIGNAL_CLASSES).find((one) => one.SIGNUM === signum) ?? ReceivedSignal;
+}
+
+function describeSender(sender: SignalSender | null): string {
+  if (sender === null) return '';
+  const command = sender.command === null ? '' : ` (${sender.command})`;
+  return ` from pid ${sender.pid}${command}`;
 }
 
 // The first of several names is the usual one: SIGABRT, not SIGIOT.

@@ -4,17 +4,17 @@
 #include <napi.h>
 
 #include <string>
-#include <vector>
 
-#include "at_exit.h"
 #include "clock.h"
-#include "dispatcher.h"
-#include "exit_watch.h"
-#include "last_words.h"
+#include "dispositions.h"
+#include "end.h"
+#include "exit_wait.h"
+#include "messenger.h"
 #include "other_process.h"
+#include "pending.h"
 #include "pid_file_claims.h"
-#include "signal_source.h"
-#include "stuck_stack.h"
+#include "standard_error.h"
+#include "watcher.h"
 
 namespace daemoniker {
 namespace {
@@ -38,67 +38,92 @@ Value TextOrNull(const CallbackInfo& info, const std::string& text) {
   return text.empty() ? info.Env().Null() : Napi::String::New(info.Env(), text).As<Value>();
 }
 
-std::vector<int> Signums(const CallbackInfo& info, size_t index) {
-  const auto array = info[index].As<Napi::Array>();
-  std::vector<int> signums;
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    signums.push_back(array.Get(i).As<Napi::Number>().Int32Value());
-  }
-  return signums;
+int64_t Nanoseconds(const CallbackInfo& info, size_t milliseconds) {
+  return static_cast<int64_t>(info[milliseconds].As<Napi::Number>().DoubleValue() * 1e6);
 }
 
-// ---- The signal source and the dispatcher ----
+// ---- Threads ----
 
-void SaveDispositions(const CallbackInfo& info) { signal_source::Save(Signums(info, 0)); }
-
-// (onArrival) => 0 | error
-Value StartDispatcher(const CallbackInfo& info) {
-  return Number(info, Dispatcher::Instance().Start(info.Env(), info[0].As<Napi::Function>()));
+// (onArrival, describeOpen) => 0 | 1 another environment's | error
+Value StartThreads(const CallbackInfo& info) {
+  int error =
+      messenger::Start(info.Env(), info[0].As<Napi::Function>(), info[1].As<Napi::Function>());
+  if (error != 0) return Number(info, error);
+  error = watcher::Start();
+  if (error != 0) messenger::Stop();
+  return Number(info, error);
 }
 
-// (signums) => 0 | error
-Value Install(const CallbackInfo& info) {
-  return Number(info, signal_source::Install(Signums(info, 0)));
+// Those that an exit limit needs stay.
+void StopThreads(const CallbackInfo&) {
+  watcher::ClearSignalLimits();
+  if (watcher::HasExitLimit()) return;
+  watcher::Stop();
+  messenger::Stop();
 }
-
-void Abandon(const CallbackInfo& info) { signal_source::Abandon(Signums(info, 0)); }
-
-// (signums, runtimeListens)
-void PlanRestore(const CallbackInfo& info) {
-  const std::vector<int> signums = Signums(info, 0);
-  const auto listens = info[1].As<Napi::Array>();
-  std::vector<RestorePlan> plan;
-  for (uint32_t i = 0; i < signums.size(); ++i) {
-    plan.push_back({signums[i], listens.Get(i).As<Napi::Boolean>().Value()});
-  }
-  signal_source::PlanRestore(plan);
-}
-
-void Restore(const CallbackInfo&) { signal_source::Restore(); }
-
-// (signum, ignored)
-void SetIgnored(const CallbackInfo& info) {
-  signal_source::SetIgnored(Int(info, 0), info[1].As<Napi::Boolean>().Value());
-}
-
-void StopDispatcher(const CallbackInfo&) { Dispatcher::Instance().Stop(); }
 
 void SetReferenced(const CallbackInfo& info) {
-  Dispatcher::Instance().SetReferenced(info.Env(), info[0].As<Napi::Boolean>().Value());
+  messenger::SetReferenced(info.Env(), info[0].As<Napi::Boolean>().Value());
+}
+
+// The environment ends: no JavaScript will handle a signal any more, which would be swallowed.
+void CleanUpEnvironment() {
+  dispositions::GiveBackAtEnd();
+  watcher::ClearSignalLimits();
+  if (!watcher::HasExitLimit()) watcher::Stop();
+  messenger::Stop();
+}
+
+// ---- Signals ----
+
+// What JavaScript does in the middle of a transition; an exception stays pending and is thrown by
+// the call of the transition.
+dispositions::Between Between(const CallbackInfo& info, size_t index) {
+  return [&info, index] {
+    info[index].As<Napi::Function>().Call({});
+    return !info.Env().IsExceptionPending();
+  };
+}
+
+// (signum, between) => 0 | error
+Value Take(const CallbackInfo& info) {
+  return Number(info, dispositions::Take(Int(info, 0), Between(info, 1)));
+}
+
+// (signum, after, between)
+void GiveBack(const CallbackInfo& info) {
+  dispositions::GiveBack(Int(info, 0), static_cast<dispositions::After>(Int(info, 1)),
+                         Between(info, 2));
+}
+
+// (signum, ignored, milliseconds)
+void SetHandling(const CallbackInfo& info) {
+  pending.SetIgnored(Int(info, 0), info[1].As<Napi::Boolean>().Value());
+  watcher::SetSignalLimit(Int(info, 0), Nanoseconds(info, 2));
 }
 
 // (onArrival)
 void Deliver(const CallbackInfo& info) {
-  Dispatcher::Deliver(info.Env(), info[0].As<Napi::Function>());
+  messenger::Deliver(info.Env(), info[0].As<Napi::Function>());
 }
 
-Value Waiting(const CallbackInfo& info) { return Number(info, Dispatcher::Instance().Waiting()); }
+// How many different signals wait.
+Value Waiting(const CallbackInfo& info) {
+  int waiting = 0;
+  PendingSignals::ForEach(pending.Waiting(), [&](int) { ++waiting; });
+  return Number(info, waiting);
+}
 
-// (sequence, pid, wallUs) => string | null
-Value SenderCommand(const CallbackInfo& info) {
-  return TextOrNull(info,
-                    Dispatcher::Instance().SenderCommand(static_cast<uint64_t>(Int64(info, 0)),
-                                                         Int64(info, 1), Int64(info, 2)));
+void Discard(const CallbackInfo&) {
+  Arrival arrival;
+  while (pending.Take(&arrival)) continue;
+}
+
+// (signum, sequence) => string | null
+Value SenderName(const CallbackInfo& info) {
+  Name name = {};
+  pending.ReadName(Int(info, 0), static_cast<uint64_t>(Int64(info, 1)), name);
+  return TextOrNull(info, name);
 }
 
 // A signal that the runtime's own handler caught before ours was in place.
@@ -108,33 +133,36 @@ void RecordFromRuntime(const CallbackInfo& info) {
   if (arrival.signum < 1 || arrival.signum > kMaxSignal) return;
   arrival.wall_us = WallMicroseconds();
   arrival.steady_ns = SteadyNanoseconds();
-  RecordArrival(arrival);
+  pending.Record(arrival);
+  messenger::Notify();
 }
 
 void FatalException(const CallbackInfo& info) { napi_fatal_exception(info.Env(), info[0]); }
 
-// ---- Deadlines and the end ----
+// ---- The end ----
 
-// (signum, milliseconds)
-void SetSignalDeadline(const CallbackInfo& info) {
-  const double milliseconds = info[1].As<Napi::Number>().DoubleValue();
-  if (milliseconds != 0) stuck_stack::Prepare(info.Env());
-  Dispatcher::Instance().SetSignalDeadline(Int(info, 0), milliseconds);
+// (milliseconds, signum, extend)
+void SetExitLimit(const CallbackInfo& info) {
+  watcher::SetExitLimit(Nanoseconds(info, 0), Int(info, 1), info[2].As<Napi::Boolean>().Value());
 }
 
-// (milliseconds, signum) => 0 | error
-Value SetExitDeadline(const CallbackInfo& info) {
-  stuck_stack::Prepare(info.Env());
-  return Number(info, Dispatcher::Instance().SetExitDeadline(
-                          info[0].As<Napi::Number>().DoubleValue(), Int(info, 1)));
-}
+void CancelExitLimit(const CallbackInfo&) { watcher::CancelExitLimit(); }
 
-void CancelExitDeadline(const CallbackInfo&) { Dispatcher::Instance().CancelExitDeadline(); }
-
-void DieAtExitBy(const CallbackInfo& info) { DieAtExit(Int(info, 0)); }
+void DieAtExit(const CallbackInfo& info) { end::DieAtExit(Int(info, 0)); }
 
 // (line)
-void WriteLastWords(const CallbackInfo& info) { LastWords(Text(info, 0).c_str()); }
+void WriteToStandardError(const CallbackInfo& info) {
+  standard_error::Write(Text(info, 0).c_str());
+}
+
+// The last of three layers of cleaning up; see end.h.
+void CleanUpAtExit() {
+  messenger::LeaveJavaScriptAlone();
+  ExitWait::LeaveJavaScriptAlone();
+  // Before the signals: whoever can read the PID may signal it.
+  PidFileClaims::Instance().ReleaseAll();
+  dispositions::GiveBackAtEnd();
+}
 
 // ---- PID files ----
 
@@ -268,23 +296,24 @@ Value SignalProcess(const CallbackInfo& info) {
                                       Int(info, 2)));
 }
 
-// (pid, handle, birth, onExit) => watch, which owns the handle | { error, syscall }
-Value WatchExit(const CallbackInfo& info) {
-  ExitWatch* watch = nullptr;
-  const int error = ExitWatch::Start(
+// (pid, handle, birth, onExit) => wait, which owns the handle | { error, syscall }
+Value WaitForExit(const CallbackInfo& info) {
+  ExitWait* wait = nullptr;
+  const int error = ExitWait::Start(
       info.Env(), Int64(info, 0), static_cast<process::Handle>(Int64(info, 1)),
-      info[2].As<Napi::Number>().DoubleValue(), info[3].As<Napi::Function>(), &watch);
+      info[2].As<Napi::Number>().DoubleValue(), info[3].As<Napi::Function>(), &wait);
   if (error != 0) return Failure(info, error, "wait");
-  return Napi::External<ExitWatch>::New(info.Env(), watch);
+  return Napi::External<ExitWait>::New(info.Env(), wait);
 }
 
-// (watch)
-void UnwatchExit(const CallbackInfo& info) {
-  info[0].As<Napi::External<ExitWatch>>().Data()->Stop();
+// (wait)
+void StopWaiting(const CallbackInfo& info) {
+  info[0].As<Napi::External<ExitWait>>().Data()->Stop();
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  InstallAtExit();
+  end::Install(CleanUpAtExit);
+  messenger::SetCleanUp(CleanUpEnvironment);
   napi_add_env_cleanup_hook(
       env, [](void* ended) { PidFileClaims::Instance().ReleaseUnconfirmed(ended); },
       static_cast<napi_env>(env));
@@ -296,25 +325,22 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const auto set = [&](const char* name, auto function) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
-  set("saveDispositions", SaveDispositions);
-  set("startDispatcher", StartDispatcher);
-  set("install", Install);
-  set("abandon", Abandon);
-  set("setIgnored", SetIgnored);
-  set("planRestore", PlanRestore);
-  set("restore", Restore);
-  set("stopDispatcher", StopDispatcher);
+  set("startThreads", StartThreads);
+  set("stopThreads", StopThreads);
   set("setReferenced", SetReferenced);
+  set("take", Take);
+  set("giveBack", GiveBack);
+  set("setHandling", SetHandling);
   set("deliver", Deliver);
   set("waiting", Waiting);
-  set("senderCommand", SenderCommand);
+  set("discard", Discard);
+  set("senderName", SenderName);
   set("recordFromRuntime", RecordFromRuntime);
   set("fatalException", FatalException);
-  set("setSignalDeadline", SetSignalDeadline);
-  set("setExitDeadline", SetExitDeadline);
-  set("cancelExitDeadline", CancelExitDeadline);
-  set("dieAtExit", DieAtExitBy);
-  set("lastWords", WriteLastWords);
+  set("setExitLimit", SetExitLimit);
+  set("cancelExitLimit", CancelExitLimit);
+  set("dieAtExit", DieAtExit);
+  set("writeToStandardError", WriteToStandardError);
   set("examinePath", ExaminePath);
   set("openClaim", OpenClaim);
   set("lockClaim", LockClaim);
@@ -329,8 +355,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("processOwner", ProcessOwner);
   set("holdsLock", HoldsLock);
   set("signalProcess", SignalProcess);
-  set("watchExit", WatchExit);
-  set("unwatchExit", UnwatchExit);
+  set("waitForExit", WaitForExit);
+  set("stopWaiting", StopWaiting);
   return exports;
 }
 

@@ -5,6 +5,8 @@
 
 namespace daemoniker {
 
+constexpr int64_t kMillisecond = 1000 * 1000;  // in nanoseconds
+
 // Nanoseconds of a clock that only moves forward and stands still while the machine sleeps.
 int64_t SteadyNanoseconds() noexcept;
 

@@ -58,11 +58,5 @@ Holds HoldsLock(int64_t pid, const FileId& file, const std::string& path, int de
 // Sends `signum`; 0 only checks that it may. On Windows, see signal_pipe.h.
 int Signal(int64_t pid, Handle handle, int signum);
 
-// The name of its command, as `ps -o comm=` shows it. Not the arguments: they may hold secrets, and
-// reading them waits for the other process's memory lock (proc(5), /proc/pid/cmdline), for ever if
-// it hangs. Empty when it cannot be known, or when the process is younger than `not_after_us` (wall
-// clock) and therefore another one.
-std::string CommandName(int64_t pid, int64_t not_after_us);
-
 }  // namespace process
 }  // namespace daemoniker

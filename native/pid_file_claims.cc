@@ -105,6 +105,14 @@ void PidFileClaims::ReleaseAll() {
   claims_.clear();
 }
 
+void PidFileClaims::RemoveAtOnce() {
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  for (const auto& claim : claims_) {
+    if (claim->remove_at_end) claim->handle.Remove(claim->path);
+  }
+}
+
 PidFileClaims::Claim& PidFileClaims::Find(int number) {
   for (const auto& claim : claims_) {
     if (claim->number == number) return *claim;

@@ -43,6 +43,9 @@ class PidFileClaims {
 
   // For atexit: releases everything.
   void ReleaseAll();
+  // For the end by a limit, on another thread: deletes the files and frees nothing. Unless a thread
+  // is just changing the claims: that one may be stuck.
+  void RemoveAtOnce();
 
  private:
   struct Claim {

@@ -9,8 +9,9 @@
 
 namespace daemoniker::stuck_stack {
 
-// On the main thread, before anybody asks. Idempotent.
-void Prepare(napi_env env);
+// On the main thread, before anybody asks; until the environment ends. Whether the runtime is one
+// that can be asked.
+bool Prepare(napi_env env);
 
 // Any thread, once in a process. Returns at once.
 void Ask();

@@ -1,8 +1,10 @@
-// What a platform must provide: how a signal source wakes the dispatcher thread.
+// What a platform must provide: how a signal handler wakes a thread.
 //
-//   native/linux/wakeup.cc    eventfd(2)
-//   native/darwin/wakeup.cc   a pipe
+//   native/linux/wakeup.cc    a futex
+//   native/darwin/wakeup.cc   a Mach semaphore
 //   native/win32/wakeup.cc    an auto-reset event
+//
+// None of them is a file descriptor, which other code could close or reuse.
 #pragma once
 
 #include <atomic>
@@ -14,9 +16,8 @@ class Wakeup {
  public:
   constexpr Wakeup() = default;
 
-  // 0, or a libuv error number (EMFILE). Idempotent.
+  // Before the first use. 0, or a libuv error number. Idempotent; there is nothing to close.
   int Open();
-  void Close();
 
   // Async-signal-safe. Any number of calls before the next Wait() count as one.
   void Notify() noexcept;
@@ -25,10 +26,9 @@ class Wakeup {
   void Wait(int64_t timeout_ns);
 
  private:
-  std::atomic<bool> notified_{false};
-  // The descriptors, or the handle; -1 when closed.
-  std::atomic<intptr_t> read_end_{-1};
-  std::atomic<intptr_t> write_end_{-1};
+  std::atomic<uint32_t> notified_{0};
+  // The semaphore or event, where there is one.
+  [[maybe_unused]] std::atomic<intptr_t> native_{0};
 };
 
 }  // namespace daemoniker

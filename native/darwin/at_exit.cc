@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-namespace daemoniker {
+namespace daemoniker::end {
 
 // In reverse: the one that was registered last runs first. There is nothing here that would run
 // after what was registered before this library was loaded; Node's reset of the terminal was.
@@ -19,4 +19,4 @@ void RegisterAtExit(void (*clean_up)(), void (*last)()) {
   std::atexit(clean_up);
 }
 
-}  // namespace daemoniker
+}  // namespace daemoniker::end

@@ -85,12 +85,4 @@ int Signal(int64_t pid, Handle, int signum) {
   return kill(static_cast<pid_t>(pid), signum) == 0 ? 0 : -errno;
 }
 
-std::string CommandName(int64_t pid, int64_t not_after_us) {
-  struct kinfo_proc info;
-  if (Look(pid, &info) != 0) return {};
-  const struct timeval& started = info.kp_proc.p_starttime;
-  if (static_cast<int64_t>(started.tv_sec) * 1000000 + started.tv_usec > not_after_us) return {};
-  return info.kp_proc.p_comm;
-}
-
 }  // namespace daemoniker::process

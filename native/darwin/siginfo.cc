@@ -1,5 +1,7 @@
 #include "posix/siginfo.h"
 
+#include <libproc.h>
+#include <sys/proc_info.h>
 #include <unistd.h>
 
 namespace daemoniker {
@@ -20,5 +22,21 @@ void ReadSiginfo(const siginfo_t& info, Arrival* arrival) noexcept {
 bool IsAbortOfThisProcess(const siginfo_t& info) noexcept {
   return info.si_signo == SIGABRT && info.si_pid == getpid();
 }
+
+void PrepareSenderNames() {}
+
+// proc_pidinfo() does nothing but the system call __proc_info (Libc, libproc.c).
+void ReadSenderName(int64_t pid, Name& name) noexcept {
+  struct proc_bsdshortinfo info;
+  if (proc_pidinfo(static_cast<int>(pid), PROC_PIDT_SHORTBSDINFO, 0, &info, sizeof info) !=
+      static_cast<int>(sizeof info)) {
+    return;
+  }
+  for (size_t i = 0; i + 1 < sizeof info.pbsi_comm && info.pbsi_comm[i] != '\0'; ++i) {
+    name[i] = info.pbsi_comm[i];
+  }
+}
+
+void RaiseOnThisThread(int signum) noexcept { raise(signum); }
 
 }  // namespace daemoniker

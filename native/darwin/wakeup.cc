@@ -1,50 +1,44 @@
 #include "wakeup.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
+#include <mach/mach.h>
+#include <mach/semaphore.h>
+#include <mach/task.h>
 
 #include <cerrno>
 
 namespace daemoniker {
+namespace {
+
+semaphore_t Semaphore(intptr_t stored) { return static_cast<semaphore_t>(stored); }
+
+}  // namespace
 
 int Wakeup::Open() {
-  if (read_end_.load() >= 0) return 0;
-  int ends[2];
-  if (pipe(ends) != 0) return -errno;
-  for (const int end : ends) fcntl(end, F_SETFD, FD_CLOEXEC);
-  notified_.store(false);
-  read_end_.store(ends[0]);
-  write_end_.store(ends[1]);
+  if (native_.load() != 0) return 0;
+  semaphore_t semaphore = MACH_PORT_NULL;
+  if (semaphore_create(mach_task_self(), &semaphore, SYNC_POLICY_FIFO, 0) != KERN_SUCCESS) {
+    return -EAGAIN;
+  }
+  native_.store(static_cast<intptr_t>(semaphore));
   return 0;
 }
 
-void Wakeup::Close() {
-  const intptr_t write_end = write_end_.exchange(-1);
-  const intptr_t read_end = read_end_.exchange(-1);
-  if (write_end >= 0) close(static_cast<int>(write_end));
-  if (read_end >= 0) close(static_cast<int>(read_end));
-}
-
+// semaphore_signal() is one Mach trap. OpenJDK calls it in its signal handler as well.
 void Wakeup::Notify() noexcept {
-  if (notified_.exchange(true)) return;
-  // Cannot block: the pipe never holds more than one byte.
-  const ssize_t written = write(static_cast<int>(write_end_.load()), "", 1);
-  (void)written;
+  if (notified_.exchange(1) == 0) semaphore_signal(Semaphore(native_.load()));
 }
 
 void Wakeup::Wait(int64_t timeout_ns) {
-  const int fd = static_cast<int>(read_end_.load());
-  if (timeout_ns >= 0) {
-    struct pollfd readable = {fd, POLLIN, 0};
-    const int64_t milliseconds = (timeout_ns + 999999) / 1000000;
-    if (poll(&readable, 1, static_cast<int>(milliseconds)) != 1) return;
+  const semaphore_t semaphore = Semaphore(native_.load());
+  if (timeout_ns < 0) {
+    semaphore_wait(semaphore);
+  } else {
+    const mach_timespec_t timeout = {static_cast<unsigned>(timeout_ns / 1000000000),
+                                     static_cast<clock_res_t>(timeout_ns % 1000000000)};
+    semaphore_timedwait(semaphore, timeout);
   }
-  char byte;
-  if (read(fd, &byte, 1) != 1) return;
-  // An exchange and not a store: it makes visible what was recorded before a Notify() that saw
-  // true.
-  notified_.exchange(false);
+  // An exchange and not a store: it makes visible what was recorded before the Notify().
+  notified_.exchange(0);
 }
 
 }  // namespace daemoniker

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-namespace daemoniker {
+namespace daemoniker::end {
 namespace {
 
 void (*run_last)() = nullptr;
@@ -22,4 +22,4 @@ void RegisterAtExit(void (*clean_up)(), void (*last)()) {
   at_quick_exit(clean_up);
 }
 
-}  // namespace daemoniker
+}  // namespace daemoniker::end

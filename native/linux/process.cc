@@ -256,14 +256,4 @@ int Signal(int64_t pid, Handle handle, int signum) {
   return result == 0 ? 0 : -errno;
 }
 
-std::string CommandName(int64_t pid, int64_t not_after_us) {
-  std::string stat;
-  Description description;
-  if (ReadProc(pid, "stat", &stat) != 0 || !ParseStat(stat, &description)) return {};
-  // Start times are good to 10 ms (USER_HZ).
-  if (description.started_at_ms > static_cast<double>(not_after_us) / 1e3 + 20) return {};
-  const size_t begin = stat.find('(') + 1;
-  return stat.substr(begin, stat.rfind(')') - begin);
-}
-
 }  // namespace daemoniker::process

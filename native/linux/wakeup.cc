@@ -1,51 +1,37 @@
 #include "wakeup.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 namespace daemoniker {
+namespace {
 
-int Wakeup::Open() {
-  if (read_end_.load() >= 0) return 0;
-  const int fd = eventfd(0, EFD_CLOEXEC);
-  if (fd < 0) return -errno;
-  notified_.store(false);
-  read_end_.store(fd);
-  write_end_.store(fd);
-  return 0;
-}
+// The call whose timeout is a struct timespec as the C library has it, on 32-bit systems too.
+#if defined(SYS_futex_time64) && !defined(__LP64__)
+constexpr long kFutex = sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex;
+#else
+constexpr long kFutex = SYS_futex;
+#endif
 
-void Wakeup::Close() {
-  write_end_.store(-1);
-  const intptr_t fd = read_end_.exchange(-1);
-  if (fd >= 0) close(static_cast<int>(fd));
-}
+}  // namespace
+
+int Wakeup::Open() { return 0; }
 
 void Wakeup::Notify() noexcept {
-  if (notified_.exchange(true)) return;
-  const uint64_t one = 1;
-  // Cannot block: the counter never gets near its limit, since each 1 is read before the next.
-  const ssize_t written = write(static_cast<int>(write_end_.load()), &one, sizeof one);
-  (void)written;
+  if (notified_.exchange(1) != 0) return;
+  syscall(kFutex, &notified_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
 void Wakeup::Wait(int64_t timeout_ns) {
-  const int fd = static_cast<int>(read_end_.load());
-  if (timeout_ns >= 0) {
-    const struct timespec timeout = {static_cast<time_t>(timeout_ns / 1000000000),
-                                     static_cast<long>(timeout_ns % 1000000000)};
-    struct pollfd readable = {fd, POLLIN, 0};
-    if (ppoll(&readable, 1, &timeout, nullptr) != 1) return;
-  }
-  uint64_t count;
-  if (read(fd, &count, sizeof count) != sizeof count) return;
-  // An exchange and not a store: it makes visible what was recorded before a Notify() that saw
-  // true.
-  notified_.exchange(false);
+  // Exchanges and not stores: they make visible what was recorded before the Notify().
+  if (notified_.exchange(0) != 0) return;
+  const struct timespec timeout = {static_cast<time_t>(timeout_ns / 1000000000),
+                                   static_cast<long>(timeout_ns % 1000000000)};
+  syscall(kFutex, &notified_, FUTEX_WAIT_PRIVATE, 0, timeout_ns < 0 ? nullptr : &timeout, nullptr,
+          0);
+  notified_.exchange(0);
 }
 
 }  // namespace daemoniker

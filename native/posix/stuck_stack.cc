@@ -64,7 +64,6 @@ bool LookUpAll(V8* v8) {
 
 V8 v8;
 napi_env env = nullptr;  // main thread only
-bool prepared = false;   // main thread only
 
 // Guards `isolate` against ending while another thread interrupts it.
 NoDestroy<std::mutex> isolate_mutex;
@@ -128,14 +127,14 @@ void Forget(void*) {
 
 }  // namespace
 
-void Prepare(napi_env main_env) {
-  if (prepared) return;
-  prepared = true;
-  if (!LookUpAll(&v8)) return;
+bool Prepare(napi_env main_env) {
+  static const bool can_be_asked = LookUpAll(&v8);
+  if (!can_be_asked || env == main_env) return can_be_asked;
   env = main_env;
   napi_add_env_cleanup_hook(env, Forget, nullptr);
   const std::lock_guard<std::mutex> lock(*isolate_mutex);
   isolate = v8.get_current();
+  return true;
 }
 
 void Ask() {

@@ -1,12 +1,23 @@
 #include "thread.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 
 namespace daemoniker {
 namespace {
 
-constexpr size_t kStackSize = 128 * 1024;
+constexpr size_t kStackSize = 256 * 1024;
+
+// glibc takes the static thread-local storage of all loaded libraries, which has no limit, out of
+// the stack. It says how much that is by a function of its own that runtimes look up (Rust's std,
+// OpenJDK: glibc bug 11787). musl and macOS add it to the stack.
+size_t MinimalStackSize(const pthread_attr_t* attributes) {
+  using GetMinimum = size_t (*)(const pthread_attr_t*);
+  static const auto get_minimum =
+      reinterpret_cast<GetMinimum>(dlsym(RTLD_DEFAULT, "__pthread_get_minstack"));
+  return get_minimum == nullptr ? 0 : get_minimum(attributes);
+}
 
 struct StartArguments {
   void (*body)(void*);
@@ -26,7 +37,10 @@ int Thread::Start(void (*body)(void*), void* argument) {
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error != 0) return -error;
-  pthread_attr_setstacksize(&attributes, kStackSize);
+  // Whole pages, as macOS wants them.
+  constexpr size_t kPage = 16 * 1024;
+  const size_t size = kStackSize + MinimalStackSize(&attributes);
+  pthread_attr_setstacksize(&attributes, (size + kPage - 1) / kPage * kPage);
 
   // A thread inherits the mask of its creator (pthread_create(3)).
   sigset_t all;

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "arrival.h"
+#include "pending.h"
 
 namespace daemoniker {
 
@@ -13,7 +13,7 @@ bool RecordIfTaken(int signum, Origin origin, int64_t sender_pid = kNoSender);
 
 // The same for SIGTERM when the console or the session ends. The system ends the process as soon as
 // the thread that it told so returns, so that one has to wait for the end: then `*holding` is true,
-// and was so before signal_source::Restore() could return. It need not wait for handlers that
+// and was so before dispositions::GiveBack() could return. It need not wait for handlers that
 // ignore the signal.
 bool RecordEnding(std::atomic<bool>* holding);
 

@@ -150,20 +150,4 @@ int Signal(int64_t pid, Handle handle, int signum) {
   return HasEnded(process) ? uv::kEsrch : error;
 }
 
-std::string CommandName(int64_t pid, int64_t not_after_us) {
-  const OwnedHandle process(OpenExactly(pid, PROCESS_QUERY_LIMITED_INFORMATION));
-  FILETIME started;
-  // The clock of start times may step, by one tick.
-  constexpr int64_t kToleranceUs = 20 * 1000;
-  if (!process.valid() || !StartedAt(process.get(), &started) ||
-      MicrosecondsSinceEpoch(started) > not_after_us + kToleranceUs) {
-    return {};
-  }
-  std::wstring image(32768, L'\0');
-  DWORD length = static_cast<DWORD>(image.size());
-  if (!QueryFullProcessImageNameW(process.get(), 0, image.data(), &length)) return {};
-  image.resize(length);
-  return Narrow(image.substr(image.find_last_of(L"\\/") + 1));
-}
-
 }  // namespace daemoniker::process

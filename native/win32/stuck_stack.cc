@@ -4,7 +4,7 @@
 
 namespace daemoniker::stuck_stack {
 
-void Prepare(napi_env) {}
+bool Prepare(napi_env) { return false; }
 void Ask() {}
 bool WasAsked() { return false; }
 bool IsKnown() { return false; }

@@ -31,42 +31,33 @@ HANDLE PreciseTimer(int64_t timeout_ns) {
 }  // namespace
 
 int Wakeup::Open() {
-  if (read_end_.load() != -1) return 0;
+  if (native_.load() != 0) return 0;
   const HANDLE event = CreateEventW(nullptr, FALSE, FALSE, nullptr);
   if (event == nullptr) return LastUvError();
-  notified_.store(false);
-  read_end_.store(reinterpret_cast<intptr_t>(event));
-  write_end_.store(reinterpret_cast<intptr_t>(event));
+  native_.store(reinterpret_cast<intptr_t>(event));
   return 0;
 }
 
-void Wakeup::Close() {
-  write_end_.store(-1);
-  const intptr_t event = read_end_.exchange(-1);
-  if (event != -1) CloseHandle(Event(event));
-}
-
 void Wakeup::Notify() noexcept {
-  if (notified_.exchange(true)) return;
-  const intptr_t event = write_end_.load();
-  if (event != -1) SetEvent(Event(event));
+  if (notified_.exchange(1) == 0) SetEvent(Event(native_.load()));
 }
 
 void Wakeup::Wait(int64_t timeout_ns) {
-  const HANDLE event = Event(read_end_.load());
+  const HANDLE event = Event(native_.load());
   if (timeout_ns < 0) {
     WaitForSingleObject(event, INFINITE);
   } else {
     const OwnedHandle timer(PreciseTimer(timeout_ns));
     const HANDLE handles[] = {event, timer.get()};
     const DWORD milliseconds = static_cast<DWORD>((timeout_ns + 999999) / 1000000);
-    const DWORD woken = timer.valid() ? WaitForMultipleObjects(2, handles, FALSE, INFINITE)
-                                      : WaitForSingleObject(event, milliseconds);
-    if (woken != WAIT_OBJECT_0) return;
+    if (timer.valid()) {
+      WaitForMultipleObjects(2, handles, FALSE, INFINITE);
+    } else {
+      WaitForSingleObject(event, milliseconds);
+    }
   }
-  // An exchange and not a store: it makes visible what was recorded before a Notify() that saw
-  // true.
-  notified_.exchange(false);
+  // An exchange and not a store: it makes visible what was recorded before the Notify().
+  notified_.exchange(0);
 }
 
 }  // namespace daemoniker

@@ -9,16 +9,16 @@
 
 namespace daemoniker {
 
-class ExitWatch {
+class ExitWait {
  public:
   // Calls `on_exit` on the event loop, once, when the process is gone; until Stop() the loop stays
-  // alive. On success (0) the process's handle belongs to the watch. Otherwise a libuv error
+  // alive. On success (0) the process's handle belongs to it. Otherwise a libuv error
   // number.
   static int Start(Napi::Env env, int64_t pid, process::Handle handle, double birth,
-                   const Napi::Function& on_exit, ExitWatch** watch);
+                   const Napi::Function& on_exit, ExitWait** wait);
 
   // On the thread of the environment; called by itself when that ends, a worker being terminated
-  // included. Deletes the watch. `on_exit` is not called any more.
+  // included. Deletes it. `on_exit` is not called any more.
   void Stop();
 
   // For atexit: no Node-API is touched any more.
@@ -29,8 +29,8 @@ class ExitWatch {
   static void CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, void*);
   using Forwarder = Napi::TypedThreadSafeFunction<Context, void, CallOnExit>;
 
-  ExitWatch() = default;
-  ~ExitWatch() = default;
+  ExitWait() = default;
+  ~ExitWait() = default;
   void Run();
   static void CleanUpEnvironment(void* self);
 

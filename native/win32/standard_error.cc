@@ -1,4 +1,4 @@
-#include "last_words.h"
+#include "standard_error.h"
 
 #include <windows.h>
 
@@ -8,7 +8,7 @@
 #include "thread.h"
 #include "win32/handle.h"
 
-namespace daemoniker {
+namespace daemoniker::standard_error {
 namespace {
 
 // Enough for a line that is not going to be stuck, by a thread that has to start first, on a busy
@@ -16,12 +16,12 @@ namespace {
 constexpr DWORD kPatienceMs = 100;
 
 struct Line {
-  char text[256];
+  char text[640];
   DWORD length;
   HANDLE written;
 };
 
-void Write(void* raw) {
+void WriteLine(void* raw) {
   const Line* line = static_cast<Line*>(raw);
   const HANDLE standard_error = GetStdHandle(STD_ERROR_HANDLE);
   // Standard handles may have been opened for overlapped I/O; then a write without OVERLAPPED is
@@ -40,15 +40,17 @@ void Write(void* raw) {
 
 // Windows cannot tell whether a write will block: a full pipe does, and so does a console in which
 // text is being selected. So another thread writes, and is left alone if it is stuck.
-void LastWords(const char* text) {
+void Write(const char* text) {
   auto* line = new Line();
   line->length = static_cast<DWORD>(std::min(std::strlen(text), sizeof line->text));
   std::memcpy(line->text, text, line->length);
   line->written = CreateEventW(nullptr, TRUE, FALSE, nullptr);
   Thread writer;
-  if (line->written == nullptr || writer.Start(Write, line) != 0) return;
+  if (line->written == nullptr || writer.Start(WriteLine, line) != 0) return;
   WaitForSingleObject(line->written, kPatienceMs);
   // Neither joined nor freed: the process ends now.
 }
 
-}  // namespace daemoniker
+void WriteOrSkip(const char*) {}
+
+}  // namespace daemoniker::standard_error

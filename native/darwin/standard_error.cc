@@ -1,4 +1,4 @@
-#include "last_words.h"
+#include "standard_error.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
-namespace daemoniker {
+namespace daemoniker::standard_error {
 
-void LastWords(const char* line) {
+void Write(const char* line) {
   // A pipe that polls writable takes PIPE_BUF bytes at once (POSIX, write()); a socket promises
   // less. Opening /dev/fd/2 would not help: it gives the same open file description here.
   struct pollfd standard_error = {STDERR_FILENO, POLLOUT, 0};
@@ -20,4 +20,6 @@ void LastWords(const char* line) {
   (void)written;
 }
 
-}  // namespace daemoniker
+void WriteOrSkip(const char* text) { Write(text); }
+
+}  // namespace daemoniker::standard_error

@@ -1,4 +1,4 @@
-#include "last_words.h"
+#include "standard_error.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,9 +11,9 @@
 
 #include "posix/descriptor.h"
 
-namespace daemoniker {
+namespace daemoniker::standard_error {
 
-void LastWords(const char* line) {
+void Write(const char* line) {
   const size_t length = std::strlen(line);
   ssize_t written = -1;
   struct stat status;
@@ -41,4 +41,6 @@ void LastWords(const char* line) {
   (void)written;
 }
 
-}  // namespace daemoniker
+void WriteOrSkip(const char* text) { Write(text); }
+
+}  // namespace daemoniker::standard_error

@@ -1,4 +1,4 @@
-#include "exit_watch.h"
+#include "exit_wait.h"
 
 #include <atomic>
 
@@ -9,13 +9,13 @@ std::atomic<bool> leave_javascript_alone{false};
 
 }  // namespace
 
-int ExitWatch::Start(Napi::Env env, int64_t pid, process::Handle handle, double birth,
-                     const Napi::Function& on_exit, ExitWatch** watch) {
-  auto* self = new ExitWatch();
+int ExitWait::Start(Napi::Env env, int64_t pid, process::Handle handle, double birth,
+                     const Napi::Function& on_exit, ExitWait** wait) {
+  auto* self = new ExitWait();
   int error = self->exit_.Open(pid, handle, birth);
   if (error == 0) {
-    self->forwarder_ = Forwarder::New(env, on_exit, "daemoniker exit watch", 0, 1);
-    error = self->thread_.Start([](void* raw) { static_cast<ExitWatch*>(raw)->Run(); }, self);
+    self->forwarder_ = Forwarder::New(env, on_exit, "daemoniker exit wait", 0, 1);
+    error = self->thread_.Start([](void* raw) { static_cast<ExitWait*>(raw)->Run(); }, self);
     if (error != 0) {
       self->forwarder_.Abort();
       self->exit_.Close();
@@ -30,11 +30,11 @@ int ExitWatch::Start(Napi::Env env, int64_t pid, process::Handle handle, double 
   // Added after the thread-safe function's own hook, so it runs before that one (Node-API: hooks
   // run in reverse order).
   napi_add_env_cleanup_hook(env, CleanUpEnvironment, self);
-  *watch = self;
+  *wait = self;
   return 0;
 }
 
-void ExitWatch::Stop() {
+void ExitWait::Stop() {
   napi_remove_env_cleanup_hook(env_, CleanUpEnvironment, this);
   exit_.Cancel();
   thread_.Join();
@@ -44,16 +44,16 @@ void ExitWatch::Stop() {
   delete this;
 }
 
-void ExitWatch::LeaveJavaScriptAlone() { leave_javascript_alone.store(true); }
+void ExitWait::LeaveJavaScriptAlone() { leave_javascript_alone.store(true); }
 
-void ExitWatch::Run() {
+void ExitWait::Run() {
   if (exit_.Wait() && !leave_javascript_alone.load()) forwarder_.NonBlockingCall();
 }
 
-void ExitWatch::CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, void*) {
+void ExitWait::CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, void*) {
   if (env != nullptr) on_exit.Call({});
 }
 
-void ExitWatch::CleanUpEnvironment(void* self) { static_cast<ExitWatch*>(self)->Stop(); }
+void ExitWait::CleanUpEnvironment(void* self) { static_cast<ExitWait*>(self)->Stop(); }
 
 }  // namespace daemoniker

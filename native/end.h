@@ -1,0 +1,28 @@
+// How this process ends: by a signal, with an exit status, through exit(3), in a forked child.
+#pragma once
+
+namespace daemoniker::end {
+
+// When the addon is loaded. `clean_up` is the last of three layers that clean up (the others:
+// JavaScript's 'exit' event and the environment's cleanup hook) and the only one that runs whenever
+// exit(3) does, on whichever thread called that. Idempotent.
+void Install(void (*clean_up)());
+
+// False in a child that was forked without exec(3), or by vfork(2): it has our handler, our memory
+// and what is registered with atexit(3), and no part in any of it. Async-signal-safe.
+bool InOwnProcess() noexcept;
+
+// Ends this process by this signal once exit(3) has done everything else (Unix). 0: no longer.
+void DieAtExit(int signum);
+
+// Ends this process by the signal's default action, so that its parent sees the truth. Where that
+// has no effect (PID 1 of a Linux container) and on Windows: exit status 128 + signum. Nothing that
+// is registered with atexit(3) runs. Allocates nothing and takes no lock.
+[[noreturn]] void BySignal(int signum) noexcept;
+
+// Gives a terminal that is in raw mode its settings back, if the runtime can. The first one, on the
+// main thread, finds out whether it can; the second allocates nothing and waits for nobody.
+void PrepareTerminalReset();
+void ResetTerminal() noexcept;
+
+}  // namespace daemoniker::end

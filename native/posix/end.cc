@@ -1,0 +1,46 @@
+#include "end.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+
+#include "at_exit.h"
+
+namespace daemoniker::end {
+namespace {
+
+using TtyReset = int (*)();
+std::atomic<TtyReset> tty_reset{nullptr};
+
+}  // namespace
+
+void BySignal(int signum) noexcept {
+  struct sigaction standard = {};
+  standard.sa_handler = SIG_DFL;
+  sigaction(signum, &standard, nullptr);
+  sigset_t only_this;
+  sigemptyset(&only_this);
+  sigaddset(&only_this, signum);
+  pthread_sigmask(SIG_UNBLOCK, &only_this, nullptr);
+  raise(signum);
+  // pid_namespaces(7): PID 1 of a container does not take default actions.
+  _exit(128 + signum);
+}
+
+bool CanDieBySignal() { return getpid() != 1; }
+
+// uv_tty_reset_mode() knows the settings from before the raw mode, whenever that began; libuv
+// documents it as async-signal-safe. Looked up because no symbol of libuv is linked.
+void PrepareTerminalReset() {
+  tty_reset.store(reinterpret_cast<TtyReset>(dlsym(RTLD_DEFAULT, "uv_tty_reset_mode")));
+}
+
+void ResetTerminal() noexcept {
+  const TtyReset reset = tty_reset.load();
+  if (reset != nullptr) reset();
+}
+
+}  // namespace daemoniker::end

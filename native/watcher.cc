@@ -1,0 +1,298 @@
+#include "watcher.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+
+#include "clock.h"
+#include "end.h"
+#include "main_thread.h"
+#include "messenger.h"
+#include "pending.h"
+#include "pid_file_claims.h"
+#include "signal_names.h"
+#include "standard_error.h"
+#include "thread.h"
+#include "wakeup.h"
+
+namespace daemoniker::watcher {
+namespace {
+
+constexpr int64_t kLongestSlice = 25 * kMillisecond;
+constexpr int64_t kShortestSlice = kMillisecond;
+constexpr int64_t kForEver = -1;
+// What the messenger gets to say what happened.
+constexpr int64_t kPatience = 100 * kMillisecond;
+
+Thread thread;
+Wakeup wakeup;
+std::atomic<bool> quit{false};
+
+struct SignalLimit {
+  std::atomic<int64_t> limit_ns{0};
+  std::atomic<int64_t> set_at_ns{0};
+};
+SignalLimit signal_limits[kMaxSignal + 1];
+std::atomic<uint64_t> limited{0};  // as PendingSignals::Waiting()
+
+// The exit limit. It is the one that `generation` says, which is changed last when one is set, and
+// first when one is cancelled.
+constexpr uint64_t kNone = 0;
+constexpr uint64_t kPassed = ~uint64_t{0};  // for ever: the process ends now
+struct {
+  std::atomic<uint64_t> generation{kNone};
+  std::atomic<int64_t> limit_ns{0};
+  std::atomic<int64_t> set_at_ns{0};
+  std::atomic<int> signum{0};
+  std::atomic<int64_t> due_ns{0};  // when it will have passed, if the process is not stopped
+} exit_limit;
+uint64_t last_generation = kNone;  // main thread only
+
+// ---- How time is counted: the thread's own ----
+
+// How much of a limit has been used up. `id` tells one use of it from the next.
+struct Use {
+  uint64_t id = 0;
+  int64_t since_ns = 0;
+  int64_t used_ns = 0;
+};
+Use signal_uses[kMaxSignal + 1];
+Use exit_use;
+
+// The time since the last look.
+struct Elapsed {
+  int64_t now_ns = 0;
+  int64_t wall_ns = 0;  // in which the process was not stopped
+  int64_t main_ns = 0;  // in which the main thread could run
+};
+
+// Time in which the process was stopped (SIGSTOP, a freezer, a suspended machine) cannot be seen
+// directly. What can: this thread asked to sleep for a while, and woke later. For as much of that
+// as it was waiting for a CPU the process was just short of CPU time; the rest it was stopped.
+class Clock {
+ public:
+  Elapsed Look(int64_t asked_ns, bool at_main_thread) {
+    Elapsed elapsed;
+    elapsed.now_ns = SteadyNanoseconds();
+    const int64_t waited_ns = main_thread::WaitedForCpu();
+    const int64_t late_ns =
+        waited_ns < 0 ? kLatenessWithoutAReason : std::max<int64_t>(0, waited_ns - waited_ns_);
+    elapsed.wall_ns = std::min(elapsed.now_ns - now_ns_, asked_ns + late_ns);
+    now_ns_ = elapsed.now_ns;
+    waited_ns_ = waited_ns;
+    elapsed.main_ns = at_main_thread ? LookAtMainThread(elapsed.wall_ns) : 0;
+    return elapsed;
+  }
+
+ private:
+  // Where the system does not say what a thread waited for.
+  static constexpr int64_t kLatenessWithoutAReason = 25 * kMillisecond;
+
+  // A main thread that waits for a CPU, under a quota or on a busy machine, is not stuck.
+  int64_t LookAtMainThread(int64_t wall_ns) {
+    const main_thread::Look look = main_thread::LookAtIt();
+    const int64_t ran_ns = std::clamp<int64_t>(look.cpu_ns - main_cpu_ns_, 0, wall_ns);
+    main_cpu_ns_ = look.cpu_ns;
+    switch (look.state) {
+      case main_thread::State::kRunnable:
+        return ran_ns;
+      case main_thread::State::kStopped:
+        return 0;
+      default:
+        return wall_ns;
+    }
+  }
+
+  int64_t now_ns_ = 0;
+  int64_t waited_ns_ = 0;
+  int64_t main_cpu_ns_ = 0;
+};
+
+// Adds a slice to a use, which may be a new one that began within the slice. Returns what is left.
+int64_t Count(Use* use, uint64_t id, int64_t since_ns, int64_t limit_ns, int64_t slice_ns,
+              int64_t now_ns) {
+  if (use->id != id || use->since_ns != since_ns) {
+    *use = {id, since_ns, 0};
+    slice_ns = std::min(slice_ns, std::max<int64_t>(0, now_ns - since_ns));
+  }
+  use->used_ns += slice_ns;
+  return limit_ns - use->used_ns;
+}
+
+// ---- The end ----
+
+char line[256];
+
+[[noreturn]] void End(int signum, bool is_exit_late) {
+  const int64_t give_up_ns = SteadyNanoseconds() + kPatience;
+  messenger::Explain(line, is_exit_late);
+  for (;;) {
+    const int64_t left_ns = give_up_ns - SteadyNanoseconds();
+    if (messenger::HasExplained() || left_ns <= 0) break;
+    wakeup.Wait(std::min(left_ns, kShortestSlice));
+  }
+  if (messenger::ClaimLine()) {
+    standard_error::WriteOrSkip(line);
+    standard_error::WriteOrSkip("\n");
+  }
+  PidFileClaims::Instance().RemoveAtOnce();
+  end::ResetTerminal();
+  end::BySignal(signum);
+}
+
+long long Milliseconds(int64_t nanoseconds) {
+  return static_cast<long long>(nanoseconds / kMillisecond);
+}
+
+[[noreturn]] void EndUnhandled(const Arrival& arrival, int64_t now_ns) {
+  Name name = {};
+  char sender[80] = "";
+  if (arrival.sender_pid > 0) {
+    const bool named = pending.ReadName(arrival.signum, arrival.sequence, name) && name[0] != '\0';
+    std::snprintf(sender, sizeof sender, named ? " from pid %lld (%s)" : " from pid %lld",
+                  static_cast<long long>(arrival.sender_pid), name);
+  }
+  std::snprintf(line, sizeof line,
+                "daemoniker: %s%s was not handled within its deadline: the event loop has been "
+                "blocked for %lld ms; ending the process",
+                SignalName(arrival.signum), sender, Milliseconds(now_ns - arrival.steady_ns));
+  End(arrival.signum, false);
+}
+
+[[noreturn]] void EndExit(int64_t limit_ns, int signum) {
+  std::snprintf(line, sizeof line,
+                "daemoniker: the process did not exit within %lld ms; ending it by %s",
+                Milliseconds(limit_ns), SignalName(signum));
+  End(signum, true);
+}
+
+// ---- The thread ----
+
+// What is left of the signal's limit, if something waits for it. Ends the process if nothing is.
+int64_t LookAtSignal(int signum, const Elapsed& elapsed) {
+  const SignalLimit& limit = signal_limits[signum];
+  const int64_t limit_ns = limit.limit_ns.load(std::memory_order_acquire);
+  Arrival arrival;
+  if (limit_ns == 0 || !pending.Peek(signum, &arrival)) return kLongestSlice;
+  const int64_t since_ns =
+      std::max(arrival.steady_ns, limit.set_at_ns.load(std::memory_order_acquire));
+  const int64_t left_ns = Count(&signal_uses[signum], arrival.sequence, since_ns, limit_ns,
+                                elapsed.main_ns, elapsed.now_ns);
+  if (left_ns <= 0 && pending.Condemn(signum, arrival.sequence)) {
+    EndUnhandled(arrival, elapsed.now_ns);
+  }
+  return left_ns;
+}
+
+// The same for the exit limit.
+int64_t LookAtExit(const Elapsed& elapsed) {
+  uint64_t generation = exit_limit.generation.load(std::memory_order_acquire);
+  if (generation == kNone) return kLongestSlice;
+  const int64_t limit_ns = exit_limit.limit_ns.load(std::memory_order_acquire);
+  const int signum = exit_limit.signum.load(std::memory_order_acquire);
+  const int64_t left_ns =
+      Count(&exit_use, generation, exit_limit.set_at_ns.load(std::memory_order_acquire), limit_ns,
+            elapsed.wall_ns, elapsed.now_ns);
+  exit_limit.due_ns.store(elapsed.now_ns + left_ns);
+  if (left_ns <= 0 && exit_limit.generation.compare_exchange_strong(generation, kPassed)) {
+    EndExit(limit_ns, signum);
+  }
+  return left_ns;
+}
+
+bool IsSomethingLimited() {
+  return (limited.load(std::memory_order_acquire) & pending.Waiting()) != 0 || HasExitLimit();
+}
+
+void Run(void*) {
+  Clock clock;
+  int64_t slice_ns = kLongestSlice;
+  clock.Look(0, true);
+  while (!quit.load()) {
+    if (!IsSomethingLimited()) slice_ns = kForEver;
+    wakeup.Wait(slice_ns);
+    const uint64_t waiting = limited.load(std::memory_order_acquire) & pending.Waiting();
+    const Elapsed elapsed = clock.Look(std::max<int64_t>(0, slice_ns), waiting != 0);
+    slice_ns = kLongestSlice;
+    PendingSignals::ForEach(waiting, [&](int signum) {
+      slice_ns = std::min(slice_ns, LookAtSignal(signum, elapsed));
+    });
+    slice_ns = std::max(kShortestSlice, std::min(slice_ns, LookAtExit(elapsed)));
+  }
+}
+
+// Waits for the end of the process if the limit has passed: then it is too late to change it.
+void TakeExitLimitBack() {
+  uint64_t generation = exit_limit.generation.load();
+  while (generation != kPassed) {
+    if (exit_limit.generation.compare_exchange_weak(generation, kNone)) return;
+  }
+  Wakeup never;
+  never.Open();
+  for (;;) never.Wait(kForEver);
+}
+
+}  // namespace
+
+int Start() {
+  if (thread.started()) return 0;
+  const int error = wakeup.Open();
+  if (error != 0) return error;
+  main_thread::Remember();
+  quit.store(false);
+  return thread.Start(Run, nullptr);
+}
+
+void Stop() {
+  if (!thread.started()) return;
+  TakeExitLimitBack();
+  ClearSignalLimits();
+  quit.store(true);
+  wakeup.Notify();
+  thread.Join();
+}
+
+void SetSignalLimit(int signum, int64_t limit_ns) {
+  SignalLimit& limit = signal_limits[signum];
+  if (limit.limit_ns.load() == limit_ns) return;
+  limit.set_at_ns.store(SteadyNanoseconds(), std::memory_order_release);
+  limit.limit_ns.store(limit_ns, std::memory_order_release);
+  const uint64_t bit = PendingSignals::BitOf(signum);
+  if (limit_ns != 0) {
+    limited.fetch_or(bit);
+  } else {
+    limited.fetch_and(~bit);
+  }
+  if ((pending.Waiting() & bit) != 0) wakeup.Notify();
+}
+
+void ClearSignalLimits() {
+  PendingSignals::ForEach(limited.load(), [](int signum) { SetSignalLimit(signum, 0); });
+}
+
+void SetExitLimit(int64_t limit_ns, int signum, bool extend) {
+  const int64_t now_ns = SteadyNanoseconds();
+  if (!extend && HasExitLimit() && exit_limit.due_ns.load() <= now_ns + limit_ns) {
+    exit_limit.signum.store(signum);
+    return;
+  }
+  TakeExitLimitBack();
+  exit_limit.limit_ns.store(std::max<int64_t>(1, limit_ns));
+  exit_limit.set_at_ns.store(now_ns);
+  exit_limit.due_ns.store(now_ns + limit_ns);
+  exit_limit.signum.store(signum);
+  exit_limit.generation.store(++last_generation);
+  wakeup.Notify();
+}
+
+void CancelExitLimit() { TakeExitLimitBack(); }
+
+bool HasExitLimit() { return exit_limit.generation.load(std::memory_order_acquire) != kNone; }
+
+bool Limits(int signum) noexcept {
+  return (limited.load() & PendingSignals::BitOf(signum)) != 0;
+}
+
+void Notify() noexcept { wakeup.Notify(); }
+
+}  // namespace daemoniker::watcher

@@ -1,0 +1,35 @@
+// The thread that keeps limits and ends the process when one has passed.
+//
+// It must be able to do so whatever the main thread holds: the allocator's lock, the loader's, one
+// of ours. So after Start() it allocates nothing, creates nothing, takes no lock that another
+// thread may hold, and calls no Node-API. What might hang is the messenger's business, for which it
+// waits 100 ms. Asleep while nothing is limited.
+#pragma once
+
+#include <cstdint>
+
+namespace daemoniker::watcher {
+
+// Starts the thread. 0, or a libuv error number. Idempotent. Main thread only, as all that follows.
+int Start();
+// Joins it. No limit is kept any more.
+void Stop();
+
+// How long an arrival of this signal may wait for its handler, in time in which the main thread
+// could run; 0: for ever. One that waits already has that long from now on.
+void SetSignalLimit(int signum, int64_t limit_ns);
+// Nobody handles signals any more.
+void ClearSignalLimits();
+
+// The process ends by `signum` when this time has passed, less the time for which the process as a
+// whole was stopped. An earlier end that is set already stays, unless `extend`.
+void SetExitLimit(int64_t limit_ns, int signum, bool extend);
+// Afterwards the process is not ended any more.
+void CancelExitLimit();
+bool HasExitLimit();
+
+// Async-signal-safe: whether arrivals of this signal have a limit, and that one has come.
+bool Limits(int signum) noexcept;
+void Notify() noexcept;
+
+}  // namespace daemoniker::watcher
