@@ -13,6 +13,8 @@ import type { Arrival } from './record';
 export interface Receiver {
   /** Hands an arrival to the user's handler. Does not throw. */
   receive(arrival: Arrival): void;
+  /** Does what receive() does, up to where it would call a handler. */
+  warmUp(arrival: Arrival): void;
   /** Whether the default handler would be called. */
   isDefault(signum: number): boolean;
   ignores(signum: number): boolean;
@@ -295,7 +297,8 @@ export class Registry {
     const arrival: Arrival = { signum, origin, pid, uid, wallUs, count, sequence, command };
     this.handling = arrival;
     try {
-      this.#receivers.at(-1)?.receive(arrival);
+      if (signum === 0) this.#receivers.at(-1)?.warmUp(arrival);
+      else this.#receivers.at(-1)?.receive(arrival);
     } finally {
       this.handling = outer;
     }

@@ -78,7 +78,7 @@ const LONGEST_MS = 2 ** 31 - 1;
  */
 const DEFAULT_HANDLER: SignalCallable = (signum: number): never => {
   const { handling } = registry;
-  if (handling?.signum === signum) throw recordOf(handling);
+  if (handling !== null && handling.signum === signum) throw recordOf(handling);
   throw new (classOf(signum))({ signum });
 };
 
@@ -213,6 +213,14 @@ class HandlerState implements Receiver {
     } finally {
       this.#handling = outer;
     }
+  }
+
+  warmUp(arrival: Arrival): void {
+    if (isWatched()) return;
+    const latest = this.#latest;
+    this.#handlers[0] = IGNORE_SIGNAL;
+    this.receive(arrival);
+    this.#latest = latest;
   }
 
   #call(handler: SignalCallable, signum: number): unknown {

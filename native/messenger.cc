@@ -35,6 +35,7 @@ std::atomic<bool> leave_javascript_alone{false};
 // Main thread only: the environment that has started it.
 napi_env owner = nullptr;
 void (*run_clean_up)() = nullptr;
+bool warm = false;
 NoDestroy<Napi::FunctionReference> describe_open_function;
 
 // Guards the forwarder against being released while the thread uses it. Never held while
@@ -68,11 +69,31 @@ void DescribeOpen() {
   explanation.described.store(true);
 }
 
+void Call(Napi::Env env, const Napi::Function& on_arrival, const Arrival& arrival,
+          const char* name) {
+  const auto number = [env](auto value) {
+    return Napi::Number::New(env, static_cast<double>(value));
+  };
+  // In the order of OnArrival in lib/native.ts.
+  on_arrival.Call({number(arrival.signum), number(arrival.origin), number(arrival.sender_pid),
+                   number(arrival.sender_uid), number(arrival.wall_us), number(arrival.count),
+                   number(arrival.sequence),
+                   name[0] == '\0' ? env.Null() : Napi::String::New(env, name).As<Napi::Value>()});
+}
+
+// The first signal of a process is often its only one: it should find everything loaded and
+// compiled. Signal 0 takes the same way up to where a handler would be called.
+void WarmUp(Napi::Env env, const Napi::Function& on_arrival) {
+  warm = true;
+  Call(env, on_arrival, Arrival(), "");
+}
+
 void OnEventLoop(Napi::Env env, Napi::Function on_arrival, Context*, void*) {
   if (env == nullptr) return;
   // First, so that whatever arrives from now on is forwarded.
   called.exchange(false);
   if (explanation.description_wanted.exchange(false)) DescribeOpen();
+  if (!warm) WarmUp(env, on_arrival);
   Deliver(env, on_arrival);
   // One at a time, and through the thread, so that the event loop gets its turn in between.
   if (pending.Waiting() != 0) wakeup.Notify();
@@ -124,8 +145,7 @@ void WriteExplanation() {
 }
 
 void Run(void*) {
-  // The way is warm when the first signal comes.
-  CallEventLoop();
+  CallEventLoop();  // for WarmUp()
   for (;;) {
     wakeup.Wait(-1);
     if (quit.load()) return;
@@ -160,6 +180,7 @@ int Start(Napi::Env env, const Napi::Function& on_arrival, const Napi::Function&
   created.Unref(env);
   *describe_open_function = Napi::Persistent(describe_open);
   called.store(false);
+  warm = false;
   {
     const std::lock_guard<std::mutex> lock(*forwarder_mutex);
     *forwarder = created;
@@ -204,15 +225,8 @@ void Deliver(Napi::Env env, const Napi::Function& on_arrival) {
   Arrival arrival;
   if (!pending.Take(&arrival)) return;
   Name name = {};
-  const bool named = pending.ReadName(arrival.signum, arrival.sequence, name) && name[0] != '\0';
-  const auto number = [env](auto value) {
-    return Napi::Number::New(env, static_cast<double>(value));
-  };
-  // In the order of OnArrival in lib/native.ts.
-  on_arrival.Call({number(arrival.signum), number(arrival.origin), number(arrival.sender_pid),
-                   number(arrival.sender_uid), number(arrival.wall_us), number(arrival.count),
-                   number(arrival.sequence),
-                   named ? Napi::String::New(env, name).As<Napi::Value>() : env.Null()});
+  pending.ReadName(arrival.signum, arrival.sequence, name);
+  Call(env, on_arrival, arrival, name);
 }
 
 void SetCleanUp(void (*clean_up)()) { run_clean_up = clean_up; }

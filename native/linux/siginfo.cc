@@ -64,6 +64,9 @@ void PrepareSenderNames() {
   char self[24];
   proc_is_ours.store(proc::ReadLink("/proc/self", self, sizeof self) &&
                      proc::Number(self) == getpid());
+  // The first look is the slowest one, and should not be the first signal's.
+  Name unused = {};
+  ReadSenderName(getpid(), unused);
 }
 
 void ReadSenderName(int64_t pid, Name& name) noexcept {

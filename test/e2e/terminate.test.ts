@@ -251,16 +251,16 @@ onLinux.test(
       const native = require('node-gyp-build')(args[0]);
       const pid = Number(args[1]);
       const { birth } = native.describeProcess(pid, -1);
-      native.unwatchExit(native.watchExit(pid, -1, birth, () => say('never')));
+      native.stopWaiting(native.waitForExit(pid, -1, birth, () => say('never')));
       const other = await new Promise((resolve) => {
-        const watch = native.watchExit(pid, -1, birth - 1, () => resolve(watch));
+        const watch = native.waitForExit(pid, -1, birth - 1, () => resolve(watch));
       });
-      native.unwatchExit(other); // the number belonged to another process
+      native.stopWaiting(other); // the number belonged to another process
       const watch = await new Promise((resolve) => {
-        const watch = native.watchExit(pid, -1, birth, () => resolve(watch));
+        const watch = native.waitForExit(pid, -1, birth, () => resolve(watch));
         say('waits');
       });
-      native.unwatchExit(watch);
+      native.stopWaiting(watch);
     `,
       ROOT,
       String(fixture.pid),
