@@ -35,13 +35,17 @@ type SignalName = (typeof SIGNALS)[number];
  * - `'off'`: nothing.
  * - `'shared'`: the default handler has it for as long as nobody listens with `process.on()`. Whoever
  *   does gets it from the runtime, as without us.
- * - `'owned'`: it is ours alone, and the runtime must not touch its disposition.
+ * - `'owned'`: our handler has it, and the runtime must not touch its disposition.
  */
 type Mode = 'off' | 'shared' | 'owned';
 
-// Windows has no dispositions: nobody takes a signal from us there, so the listeners of others are
-// run by us.
-const HAS_DISPOSITIONS = process.platform !== 'win32';
+// Windows has no dispositions that a runtime could touch.
+const PINS = process.platform !== 'win32';
+
+// Sharing takes a runtime that installs its handler for the first listener, removes it after the
+// last, and says so. Bun does not emit 'removeListener', and Deno keeps its handler, which also calls
+// the one it found. There, and on Windows, the default handler calls the listeners of others.
+const SHARES = PINS && !('bun' in process.versions) && !('deno' in process.versions);
 
 export class Registry {
   readonly native: NativeBinding;
@@ -125,10 +129,27 @@ export class Registry {
     if (!this.#started) this.native.stopThreads();
   }
 
-  /** Whether somebody else listens with `process.on()`. */
-  othersListen(signum: number): boolean {
+  /**
+   * Runs the listeners of others, if there are any, as the runtime would: our own is not among them.
+   * What they throw goes to `onError`.
+   */
+  runListeners(signum: number, onError: (error: unknown) => void): boolean {
     const name = SIGNALS.find((one) => constants.signals[one] === signum);
-    return name !== undefined && this.#othersListen(name);
+    if (name === undefined || !this.#othersListen(name)) return false;
+    const listeners = this.#host.rawListeners(name).filter((one) => one !== this.#pinned);
+    this.#host.off(name, this.#pinned);
+    try {
+      for (const listener of listeners) {
+        try {
+          listener.call(this.#host, name, signum);
+        } catch (error) {
+          onError(error);
+        }
+      }
+    } finally {
+      this.#check(name);
+    }
+    return true;
   }
 
   #othersListen(name: SignalName): boolean {
@@ -144,7 +165,7 @@ export class Registry {
     if (newest !== undefined) this.#begin();
     const modeOf = (name: SignalName): Mode => {
       if (newest === undefined) return 'off';
-      return newest.isDefault(constants.signals[name]) ? 'shared' : 'owned';
+      return SHARES && newest.isDefault(constants.signals[name]) ? 'shared' : 'owned';
     };
     inSpiteOfErrors(
       SIGNALS.map((name) => () => this.#change(name, modeOf(name))),
@@ -201,7 +222,7 @@ export class Registry {
   #change(name: SignalName, mode: Mode): void {
     const before = this.#modes[name];
     if (mode === before) return;
-    const isLeftToOthers = HAS_DISPOSITIONS && before === 'shared' && this.#othersListen(name);
+    const isLeftToOthers = before === 'shared' && this.#othersListen(name);
     if (isLeftToOthers) this.#giveBack(name, After.AsItIs, () => undefined);
     if (mode === 'owned') {
       this.#take(name, () => this.#pin(name));
@@ -211,7 +232,7 @@ export class Registry {
     const unpin = before === 'owned' ? () => this.#unpin(name) : () => undefined;
     this.#modes[name] = mode;
     const othersListen = this.#othersListen(name);
-    if (mode === 'shared' && !(HAS_DISPOSITIONS && othersListen)) this.#take(name, unpin);
+    if (mode === 'shared' && !othersListen) this.#take(name, unpin);
     else if (!isLeftToOthers) this.#giveBack(name, this.#after(name, othersListen), unpin);
   }
 
@@ -233,7 +254,7 @@ export class Registry {
   // when it loses its last, even over a handler that is not the runtime's own. A listener of ours
   // that is always there keeps it from ever being first or last.
   #pin(name: SignalName): void {
-    if (!HAS_DISPOSITIONS) return;
+    if (!PINS) return;
     this.#listenedBefore.set(name, this.#host.listenerCount(name) > 0);
     this.#host.on(name, this.#pinned);
   }
@@ -254,7 +275,9 @@ export class Registry {
   // The runtime installs its own handler for its first listener, so the others have it from now on.
   readonly #listenerComes = (name: string | symbol): void => {
     if (!isSignal(name)) return;
-    if (isOurs(name) && this.#modes[name] === 'shared') {
+    // The event loop may be blocked before anybody checks.
+    const newest = this.#receivers.at(-1);
+    if (isOurs(name) && newest?.isDefault(constants.signals[name]) === true) {
       this.native.setHandling(constants.signals[name], false, 0);
     }
     this.#checkSoon();
@@ -283,7 +306,7 @@ export class Registry {
   /** Makes sure that our handler is in place where it should be. */
   #check(name: SignalName): void {
     const mode = this.#modes[name];
-    if (!HAS_DISPOSITIONS || mode === 'off') return;
+    if (!PINS || mode === 'off') return;
     if (mode === 'shared') {
       if (!this.#othersListen(name)) this.#take(name, () => undefined);
     } else {

@@ -9,7 +9,7 @@ import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
 import { prepareClaim, type Claim } from './pid_file';
 import { recordOf, type Arrival } from './record';
 import { registry, type Receiver } from './registry';
-import { SIGNAL_CLASSES, SIGTERM, classOf, signalName, type ReceivedSignal } from './signals';
+import { SIGNAL_CLASSES, SIGTERM, classOf, type ReceivedSignal } from './signals';
 
 /**
  * What handles a signal: called on the main thread with the signal's number and nothing else. What it
@@ -224,11 +224,9 @@ class HandlerState implements Receiver {
   }
 
   #call(handler: SignalCallable, signum: number): unknown {
-    // Listeners that came while it was waiting; on Windows, where the runtime does not hear it, all.
-    if (handler === DEFAULT_HANDLER && registry.othersListen(signum)) {
-      const emitter: NodeJS.EventEmitter = registry.native.hostProcess; // its types know fewer
-      return emitter.emit(signalName(signum), signalName(signum), signum);
-    }
+    // Others may have begun to listen while it was waiting.
+    const onError = (error: unknown): void => raise(error, registry.native);
+    if (handler === DEFAULT_HANDLER && registry.runListeners(signum, onError)) return undefined;
     return this.#context === null
       ? handler(signum)
       : this.#context.runInAsyncScope(handler, undefined, signum);
