@@ -4,7 +4,6 @@
 // it. The copy that was loaded first makes it, and its addon does the work for all, so that the
 // dispositions are saved once and put back once.
 import { constants } from 'node:os';
-import { describeOpenResources } from './open_resources';
 import { SignalError, explainSystemError, systemErrorCode } from './errors';
 import { After, native as ownNative, type NativeBinding, type OnArrival } from './native';
 import type { Arrival } from './record';
@@ -293,6 +292,7 @@ export class Registry {
   // What listeners others have once they are done with adding and removing them: vm's breakOnSigint
   // removes all, the pin too, for as long as a script runs.
   #checkSoon(): void {
+    this.#outdated = true; // for an update() that is under way
     if (this.#checkPlanned || this.#updating) return;
     this.#checkPlanned = true;
     queueMicrotask(() => {
@@ -354,6 +354,23 @@ export class Registry {
   readonly #atExit = (): void => {
     for (const receiver of [...this.#receivers].reverse()) receiver.stop();
   };
+}
+
+const MOST_RESOURCES = 8;
+
+/** What keeps the event loop alive, in a few words: "TCPServerWrap, Timeout (3)". */
+function describeOpenResources(host: NodeJS.Process): string {
+  const counts = new Map<string, number>();
+  for (const kind of openResources(host)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const kinds = [...counts].map(([kind, count]) => (count === 1 ? kind : `${kind} (${count})`));
+  return kinds.length > MOST_RESOURCES
+    ? `${kinds.slice(0, MOST_RESOURCES).join(', ')}, …`
+    : kinds.join(', ');
+}
+
+/** Nothing in Bun, which does not tell. */
+function openResources(host: NodeJS.Process): readonly string[] {
+  return 'getActiveResourcesInfo' in host ? host.getActiveResourcesInfo() : [];
 }
 
 function isSignal(name: string | symbol): name is string {

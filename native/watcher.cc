@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 
 #include "clock.h"
@@ -10,7 +11,6 @@
 #include "messenger.h"
 #include "pending.h"
 #include "pid_file_claims.h"
-#include "signal_names.h"
 #include "standard_error.h"
 #include "thread.h"
 #include "wakeup.h"
@@ -120,6 +120,19 @@ int64_t Count(Use* use, uint64_t id, int64_t since_ns, int64_t limit_ns, int64_t
 }
 
 // ---- The end ----
+
+const char* SignalName(int signum) {
+  switch (signum) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGABRT:
+      return "SIGABRT";
+    default:
+      return "a signal";
+  }
+}
 
 char line[256];
 
