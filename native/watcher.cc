@@ -80,7 +80,8 @@ class Clock {
     elapsed.wall_ns = std::min(elapsed.now_ns - now_ns_, asked_ns + late_ns);
     now_ns_ = elapsed.now_ns;
     waited_ns_ = waited_ns;
-    elapsed.main_ns = at_main_thread ? LookAtMainThread(elapsed.wall_ns) : 0;
+    elapsed.main_ns =
+        at_main_thread ? LookAtMainThread(elapsed.wall_ns, std::min(elapsed.wall_ns, asked_ns)) : 0;
     return elapsed;
   }
 
@@ -88,8 +89,9 @@ class Clock {
   // Where the system does not say what a thread waited for.
   static constexpr int64_t kLatenessWithoutAReason = 25 * kMillisecond;
 
-  // A main thread that waits for a CPU, under a quota or on a busy machine, is not stuck.
-  int64_t LookAtMainThread(int64_t wall_ns) {
+  // A main thread that waits for a CPU, under a quota or on a busy machine, is not stuck. Nor is one
+  // that sleeps while the messenger waits for one, as this thread did when it was late.
+  int64_t LookAtMainThread(int64_t wall_ns, int64_t on_time_ns) {
     const main_thread::Look look = main_thread::LookAtIt();
     const int64_t ran_ns = std::clamp<int64_t>(look.cpu_ns - main_cpu_ns_, 0, wall_ns);
     main_cpu_ns_ = look.cpu_ns;
@@ -99,7 +101,7 @@ class Clock {
       case main_thread::State::kStopped:
         return 0;
       default:
-        return wall_ns;
+        return on_time_ns;
     }
   }
 
