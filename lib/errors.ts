@@ -81,7 +81,8 @@ export interface SignalErrorDetails extends SystemErrorDetails {
 /**
  * Signal handling or sending failed. `code` says why:
  *
- * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already.
+ * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already, or another Node.js environment of
+ *   this process (of an embedder) handles its signals.
  * - `ERR_NOT_MAIN_THREAD`: `start()` or `exitWithin()` in a worker thread; signals belong to the main
  *   thread.
  * - `ERR_UNKNOWN_SIGNAL`: no such signal on this platform.
