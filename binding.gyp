@@ -1,4 +1,9 @@
 {
+  "variables": {
+    # As seen from build, where make links. An absolute path may have spaces and other characters in it
+    # that mean something to make, to the shell or to -Wl.
+    "root%": ".."
+  },
   "targets": [
     {
       "target_name": "daemoniker",
@@ -85,7 +90,7 @@
             "-static-libgcc",
             "-Wl,--gc-sections",
             "-Wl,-z,nodelete",
-            "-Wl,--version-script=<(module_root_dir)/native/linux/exports.map"
+            "-Wl,--version-script=<(root)/native/linux/exports.map"
           ]
         }],
         ["OS=='mac'", {
