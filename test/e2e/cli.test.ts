@@ -5,6 +5,7 @@ import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
 import { onNodeOnLinux, withCommand } from '../support/platform';
 import { ROOT, RUNTIME } from '../support/runtime';
+import { commandLine } from '../support/shell';
 
 const COMMAND = [...RUNTIME, join(ROOT, 'dist', 'cli.js')];
 
@@ -355,8 +356,7 @@ withCommand(
   '/dev/null',
 )('on a terminal', () => {
   function onTerminal(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ending> {
-    const command = [...COMMAND, ...args].map((word) => `'${word}'`).join(' ');
-    return new Fixture(['script', '-qec', command, '/dev/null'], {
+    return new Fixture(['script', '-qec', commandLine([...COMMAND, ...args]), '/dev/null'], {
       env: {
         ...process.env,
         TERM: 'xterm-256color',

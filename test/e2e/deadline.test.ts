@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as timePasses } from 'node:timers/promises';
 import { SIGABRT, SIGINT, SIGTERM, send } from '../..';
 import { hangingWritePath } from '../support/addon';
@@ -266,11 +266,16 @@ onLinux('a free event loop', () => {
 withPreload('a stderr that hangs', () => {
   test('does not delay the end', async () => {
     const stderr = join(directory, 'stderr'); // a socket has no disk
-    const preloaded = [process.env['LD_PRELOAD'], hangingWritePath()].filter(Boolean).join(' ');
+    // A relative path: spaces separate in LD_PRELOAD, and nothing protects one.
+    const library = hangingWritePath();
+    const preloaded = [process.env['LD_PRELOAD'], `./${basename(library)}`].filter(Boolean);
     const fixture = await begin(
       'stuckForEver()',
       { deadline: 100 },
-      { wrapper: ['sh', '-c', `LD_PRELOAD='${preloaded}' exec "$@" 2>"$0"`, stderr] },
+      {
+        wrapper: ['sh', '-c', `LD_PRELOAD='${preloaded.join(' ')}' exec "$@" 2>"$0"`, stderr],
+        cwd: dirname(library),
+      },
     );
     send(pidFile, SIGTERM);
     expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
