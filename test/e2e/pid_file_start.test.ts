@@ -18,15 +18,8 @@ import { send } from '../..';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, PATIENCE_MS } from '../support/fixture';
 import { locksOf } from '../support/locks';
-import {
-  NOBODY,
-  asRoot,
-  onLinux,
-  onUnix,
-  testUnlessOn,
-  withSymbolicLinks,
-  withTools,
-} from '../support/platform';
+import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
+import { onLinux, onUnix, testUnlessOn, withSymbolicLinks, withTools } from '../support/platform';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -469,7 +462,7 @@ onLinux('on Linux', () => {
 
 asRoot('with other users', () => {
   test('a file that this process may not write, but that names it, is used unlocked', async () => {
-    const daemon = await Session.start(NOBODY);
+    const daemon = await Session.start(AS_NOBODY);
     chmodSync(directory, 0o755);
     writeFileSync(pidFile, `${daemon.pid}\n`);
     const before = snapshot(pidFile);
@@ -482,7 +475,7 @@ asRoot('with other users', () => {
   test('one that it may not write and that is stale is EACCES', async () => {
     chmodSync(directory, 0o755);
     writeFileSync(pidFile, '2147483647\n');
-    const daemon = await Session.start(NOBODY);
+    const daemon = await Session.start(AS_NOBODY);
     expect(await daemon.error(START, pidFile)).toMatchObject({ code: 'EACCES', syscall: 'open' });
   });
 
@@ -494,7 +487,7 @@ asRoot('with other users', () => {
     const holder = await Session.start();
     if (locks) await holder.value(START, pidFile);
     else writeFileSync(pidFile, `${holder.pid}\n`);
-    const daemon = await Session.start(NOBODY);
+    const daemon = await Session.start(AS_NOBODY);
     expect(await daemon.error(START, pidFile)).toMatchObject({
       code: 'ERR_PID_FILE_LOCKED',
       pid: holder.pid,
@@ -502,7 +495,7 @@ asRoot('with other users', () => {
   });
 
   test('a directory that it may not write is EACCES, and so is one that it may not enter', async () => {
-    const daemon = await Session.start(NOBODY);
+    const daemon = await Session.start(AS_NOBODY);
     for (const mode of [0o755, 0o700]) {
       chmodSync(directory, mode);
       expect(await daemon.error(START, pidFile)).toMatchObject({
@@ -519,7 +512,7 @@ asRoot('with other users', () => {
     chmodSync(directory, 0o755);
     writeFileSync(pidFile, '');
     chownSync(pidFile, NOBODY.uid, NOBODY.gid);
-    const daemon = await Session.start(NOBODY);
+    const daemon = await Session.start(AS_NOBODY);
     await daemon.value(START, pidFile);
     expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
     await daemon.value(STOP);
@@ -533,7 +526,7 @@ asRoot('with other users', () => {
       'a start fails after the claim, and leaves the file as it was: missing or stale',
       async () => {
         chmodSync(directory, 0o777);
-        const daemon = await Session.start(NOBODY);
+        const daemon = await Session.start(AS_NOBODY);
         await new Fixture(['prlimit', `--pid=${daemon.pid}`, '--nproc=1:1'], NOBODY).end();
         expect(await daemon.error(START, pidFile)).toMatchObject({
           name: 'SignalError',

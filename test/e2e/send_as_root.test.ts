@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { PidFileError, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
-import { NOBODY, asRoot } from '../support/platform';
+import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
 import { Session } from '../support/session';
 
 const THIRD_USER = 54_321;
@@ -60,7 +60,7 @@ asRoot('when root asks', () => {
   });
 
   test("a user's file that names that user's process is trusted; a third user's is not", async () => {
-    const daemon = await Session.start(NOBODY);
+    const daemon = await Session.start(AS_NOBODY);
     writePidFile(daemon.pid, NOBODY.uid);
     send(pidFile, 0);
     writePidFile(daemon.pid, THIRD_USER);
@@ -70,7 +70,7 @@ asRoot('when root asks', () => {
   });
 
   test("a third user's symbolic link to a good file is insecure; root's and the daemon's are not", async () => {
-    const daemon = await Session.start(NOBODY);
+    const daemon = await Session.start(AS_NOBODY);
     const target = join(directory, 'target.pid');
     writePidFile(daemon.pid, NOBODY.uid);
     renameSync(pidFile, target);
@@ -88,7 +88,7 @@ asRoot('when root asks', () => {
     // a link to the PID file of root's daemon.
     const victim = await Session.start();
     await victim.value('(process.on("SIGURG", () => (kept.urgent = true)), true)');
-    const accomplice = await Session.start(NOBODY);
+    const accomplice = await Session.start(AS_NOBODY);
     const rootsFile = join(directory, 'root.pid');
     writeFileSync(rootsFile, `${victim.pid}\n`);
     const home = join(directory, 'home');
@@ -134,9 +134,9 @@ asRoot('when root asks', () => {
 
 asRoot('when a user asks', () => {
   test('it may trust whom it likes: it can signal only its own', async () => {
-    const daemon = await Session.start(NOBODY);
+    const daemon = await Session.start(AS_NOBODY);
     writePidFile(daemon.pid, THIRD_USER, 0o666);
-    const sender = await Session.start(NOBODY);
+    const sender = await Session.start(AS_NOBODY);
     await sender.value('send($0, 0)', pidFile);
   });
 });

@@ -5,7 +5,8 @@ import { PidFile, PidFileError, SIGTERM, SignalError, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { start } from '../support/fixture';
-import { NOBODY, asRoot, onLinux, onLinuxAndWindows, withTools } from '../support/platform';
+import { AS_NOBODY, FOR_NOBODY, asRoot } from '../support/nobody';
+import { onLinux, onLinuxAndWindows, withTools } from '../support/platform';
 import { lockHolder, makeZombie, startProgram, stateOf } from '../support/processes';
 import { FIXTURES } from '../support/runtime';
 import { Session } from '../support/session';
@@ -261,7 +262,7 @@ asRoot('with other users and namespaces', () => {
     const daemon = await Session.start();
     chmodSync(directory, 0o755);
     await daemon.value(START, pidFile);
-    const nobody = await Session.start(NOBODY);
+    const nobody = await Session.start(AS_NOBODY);
     const error = await nobody.error('send($0, SIGTERM)', pidFile);
     expect(error).toMatchObject({ name: 'SignalError', code: 'EPERM', path: pidFile, errno: -1 });
     expect(error['pid']).toBe(daemon.pid);
@@ -273,7 +274,7 @@ asRoot('with other users and namespaces', () => {
 
   test('a file that may not be read is EACCES, for ping() too', async () => {
     writePidFile(process.pid);
-    const nobody = await Session.start(NOBODY);
+    const nobody = await Session.start(AS_NOBODY);
     for (const ask of ['send($0, 0)', 'ping($0)']) {
       expect(await nobody.error(ask, pidFile)).toMatchObject({
         isPidFileError: true,
@@ -286,7 +287,7 @@ asRoot('with other users and namespaces', () => {
     chmodSync(directory, 0o755);
     const daemon = await Session.start();
     await daemon.value(START, pidFile);
-    const nobody = await Session.start(NOBODY);
+    const nobody = await Session.start(AS_NOBODY);
     utimesSync(pidFile, LONG_AGO, LONG_AGO);
     expect(await nobody.error('send($0, 0)', pidFile)).toMatchObject({
       code: 'ERR_PID_FILE_STALE',
@@ -304,6 +305,7 @@ asRoot('with other users and namespaces', () => {
       chmodSync(pidFile, 0o666);
       const unprivileged = 'setpriv --reuid=65534 --regid=65534 --clear-groups "$@"';
       const nobody = await Session.start({
+        ...FOR_NOBODY,
         wrapper: [
           ...['unshare', '--pid', '--mount-proc', '--fork', '--kill-child'],
           ...['sh', '-c', `mount -o remount,hidepid=2 /proc; ${unprivileged}; exit`, 'sh'],
@@ -323,6 +325,7 @@ asRoot('with other users and namespaces', () => {
       const daemon = await Session.start();
       await daemon.value(START, pidFile);
       const nobody = await Session.start({
+        ...FOR_NOBODY,
         wrapper: [
           ...[...refusing, 'unshare', '--mount', '--propagation', 'private'],
           ...['sh', '-c', 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', 'sh'],
