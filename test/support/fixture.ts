@@ -11,6 +11,9 @@ import { CTRL_C_EVENT, tool } from './windows_tool';
 /** How long anything may take before a test fails. Generous: the machine may be busy. */
 export const PATIENCE_MS = 60_000;
 
+/** What is soon: much later than on any busy machine, and too early for what must not be waited for. */
+export const SOON_MS = 30_000;
+
 export interface Said {
   readonly event: string;
   readonly [key: string]: unknown;
