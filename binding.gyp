@@ -1,4 +1,9 @@
 {
+  "variables": {
+    # As seen from build, where make links. An absolute path may have spaces and other characters in it
+    # that mean something to make, to the shell or to -Wl.
+    "root%": ".."
+  },
   "targets": [
     {
       "target_name": "daemoniker",
@@ -91,7 +96,7 @@
             "-Wl,-z,nodelete",
             # No symbol is looked up in the signal handler, where the loader's lock may be held.
             "-Wl,-z,now",
-            "-Wl,--version-script=<(module_root_dir)/native/linux/exports.map"
+            "-Wl,--version-script=<(root)/native/linux/exports.map"
           ]
         }],
         ["OS=='mac'", {

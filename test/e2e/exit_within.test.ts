@@ -50,18 +50,18 @@ test('it ends by the signal that was received last', async () => {
 });
 
 test.each([
-  ['that is over in time leaves no trace', 'handler.exitWithin(10000); process.exit(5)'],
+  ['that is over in time leaves no trace', 'handler.exitWithin(30000); process.exit(5)'],
   [
     'is prolonged by a later call',
-    'handler.exitWithin(100); handler.exitWithin(10000); blockFor(400); process.exit(5)',
+    'handler.exitWithin(500); handler.exitWithin(30000); blockFor(800); process.exit(5)',
   ],
   [
     'has no limit after null',
-    'handler.exitWithin(100); handler.exitWithin(null); blockFor(400); process.exit(5)',
+    'handler.exitWithin(500); handler.exitWithin(null); blockFor(800); process.exit(5)',
   ],
   [
     'has no limit after null and stop()',
-    'handler.exitWithin(100); handler.stop(); handler.exitWithin(null); blockFor(400); process.exit(5)',
+    'handler.exitWithin(500); handler.stop(); handler.exitWithin(null); blockFor(800); process.exit(5)',
   ],
   ['is not kept from ending by it', 'handler.exitWithin(3600000); process.exitCode = 5'],
 ])('a shutdown %s', async (_, code) => {

@@ -1,12 +1,16 @@
 // Several handlers in one process, and several copies of the package.
 import type { SignalHandler1 } from '../..';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { addonPath } from '../support/addon';
-import { directory } from '../support/each_test';
+import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
+import { endAll } from '../support/fixture';
+import { copyPackage } from '../support/package_copy';
 import { run } from '../support/program';
 import { ROOT } from '../support/runtime';
+
+afterEach(endAll);
 
 describe('of several handlers', () => {
   test.each([['ABC'], ['ACB'], ['BAC'], ['BCA'], ['CAB'], ['CBA']])(
@@ -90,27 +94,18 @@ describe('of several handlers', () => {
   });
 });
 
-/** A second installation of the package, as another dependency might bring one along. */
-function copyPackage(): string {
-  const copy = join(directory, 'copy');
-  for (const part of [
-    'package.json',
-    'dist',
-    'build/Release',
-    'prebuilds',
-    'node_modules/node-gyp-build',
-  ]) {
-    if (!existsSync(join(ROOT, part))) continue;
-    mkdirSync(dirname(join(copy, part)), { recursive: true });
-    cpSync(join(ROOT, part), join(copy, part), {
-      recursive: true,
-      filter: (path) => !path.includes('obj.target') && !path.includes('.deps'),
-    });
-  }
-  return copy;
-}
-
 describe('two copies of the package', () => {
+  /** A second installation of the package, as another dependency might bring one along. */
+  let copy: string;
+
+  // Below the root: a temporary directory may be one in which nothing can be executed.
+  beforeAll(() => {
+    mkdirSync(join(ROOT, 'build', 'test'), { recursive: true });
+    copy = temporaryDirectory(join(ROOT, 'build', 'test'));
+    copyPackage(copy);
+  });
+  afterAll(() => removeDirectory(copy));
+
   test.each([
     ['first', 'first', 'second'],
     ['first', 'second', 'first'],
@@ -166,7 +161,7 @@ describe('two copies of the package', () => {
         }
         signalMyself('SIGTERM');
       },
-      [addonPath(), copyPackage(), ...order],
+      [addonPath(), copy, ...order],
     );
     const result = await program.hears('result');
     const [startedFirst, stoppedFirst] = order;
@@ -186,7 +181,7 @@ describe('two copies of the package', () => {
         onCommand(() => undefined);
         say('ready');
       },
-      [copyPackage()],
+      [copy],
     );
     await program.hears('ready');
     program.kill('SIGTERM');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { SIGINT, SIGTERM, SignalError, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
-import { Fixture, start } from '../support/fixture';
+import { Fixture, SOON_MS, start } from '../support/fixture';
 import { onWindows } from '../support/platform';
 import { FIXTURES, RUNTIME } from '../support/runtime';
 import {
@@ -53,7 +53,7 @@ onWindows('send()', () => {
     writeFileSync(pidFile, `${fixture.pid}\n`);
     const begun = Date.now();
     expect(caught(() => send(pidFile, SIGTERM))).toMatchObject({ code: 'ETIMEDOUT' });
-    expect(Date.now() - begun).toBeLessThan(5000);
+    expect(Date.now() - begun).toBeLessThan(SOON_MS);
     expect(fixture.child.exitCode).toBeNull();
   });
 
