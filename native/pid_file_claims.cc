@@ -6,11 +6,15 @@
 #include "no_destroy.h"
 
 namespace daemoniker {
+namespace {
 
-PidFileClaims& PidFileClaims::Instance() {
-  static NoDestroy<PidFileClaims> instance;
-  return *instance;
-}
+// Made when the addon is loaded, and not at its first use, for which threads would wait for one
+// another.
+NoDestroy<PidFileClaims> instance;
+
+}  // namespace
+
+PidFileClaims& PidFileClaims::Instance() { return *instance; }
 
 PidFileClaims::Opened PidFileClaims::Open(const std::string& path, const void* opener) {
   Opened opened;

@@ -1,10 +1,21 @@
-// Fails if the signal handler can reach a function that signal-safety(7) does not allow: walks the
-// call graph of the compiled sources from the handler through our own functions, and compares what
-// it leaves them for with scripts/signal-safety/allowed.mjs. Once optimized as the addon is, save that
-// functions stay apart, and once not at all, where nothing has been left out. macOS's sources are
-// compiled to LLVM's intermediate representation and walked there. Then it proves that it would
-// notice: each of several mistakes is planted in a copy of the sources and must be found.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Fails if the signal handler can reach a function that signal-safety(7) does not allow, or the
+// watcher one that allocates, locks or the like: walks the call graph of the compiled sources from
+// each of them through our own functions, and compares what it leaves them for with
+// scripts/signal-safety/allowed.mjs. Once optimized as the addon is, save that functions stay apart,
+// and once not at all, where nothing has been left out. macOS's sources are compiled to LLVM's
+// intermediate representation and walked there. Fails as well if the addon's symbols are looked up
+// only when they are first used, because the loader would do that in the handler, and lock and
+// allocate. Then it proves that it would notice: each of several mistakes is planted in a copy of the
+// sources and must be found.
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { compilerFlags } from './prebuild/build.mjs';
@@ -12,11 +23,18 @@ import { TARGETS } from './prebuild/targets.mjs';
 import { readGyp, zig } from './prebuild/toolchain.mjs';
 import * as elf from './signal-safety/elf_call_graph.mjs';
 import * as ir from './signal-safety/ir_call_graph.mjs';
-import { ALLOWED, ALLOWED_PATTERNS, MAY_CALL_POINTERS } from './signal-safety/allowed.mjs';
-import { compile, gyp } from './support/compile.mjs';
+import { HANDLER, WATCHER } from './signal-safety/allowed.mjs';
+import { COMPILER, compile, gyp } from './support/compile.mjs';
 import { ROOT, mapLimited, run } from './support/run.mjs';
 
-const HANDLER = 'daemoniker::signal_source::(anonymous namespace)::Handle(';
+/** Where the walks begin, and what they may reach. */
+const LAWS = {
+  handler: { start: /^daemoniker::handler::Handle\([^)]*\)$/, allowed: HANDLER },
+  watcher: {
+    start: /^daemoniker::watcher::\(anonymous namespace\)::Run\([^)]*\)$/,
+    allowed: WATCHER,
+  },
+};
 
 const macos = TARGETS.find(({ name }) => name === 'darwin-arm64');
 const macosGyp = await readGyp(macos.gypOs);
@@ -53,19 +71,25 @@ const PLATFORMS = {
   },
 };
 
-/** A mistake in one line of the handler's way, and what must be said about it. */
+/**
+ * A mistake in one line that the handler or the watcher comes to, and what must be said about it. One
+ * in a header is compiled in one of the sources that include it.
+ */
 const PLANTS = [
   {
     platform: PLATFORMS.linux,
+    law: LAWS.handler,
     file: 'native/linux/wakeup.cc',
-    find: 'const uint64_t one = 1;',
-    replace: 'const uint64_t one = 1; std::printf("notified\\n");',
+    find: 'if (notified_.exchange(1) != 0) return;',
+    replace: 'if (notified_.exchange(1) != 0) return; std::printf("notified\\n");',
     include: '<cstdio>',
     found: /printf|puts/,
   },
   {
     platform: PLATFORMS.linux,
-    file: 'native/pending_signals.h',
+    law: LAWS.handler,
+    file: 'native/pending.h',
+    source: 'native/posix/handler.cc',
     find: 'Slot& slot = slots_[arrival.signum];',
     replace: 'Slot& slot = slots_[arrival.signum]; std::free(std::malloc(1));',
     include: '<cstdlib>',
@@ -73,14 +97,26 @@ const PLANTS = [
   },
   {
     platform: PLATFORMS.linux,
-    file: 'native/dispatcher.cc',
-    find: 'pending.Record(arrival);',
-    replace: 'static std::mutex mutex; std::lock_guard lock(mutex); pending.Record(arrival);',
+    law: LAWS.handler,
+    file: 'native/watcher.cc',
+    find: 'void Notify() noexcept { wakeup.Notify(); }',
+    replace:
+      'void Notify() noexcept { static std::mutex mutex; std::lock_guard lock(mutex); wakeup.Notify(); }',
     include: '<mutex>',
-    found: /pthread_mutex_lock|__gthread/,
+    found: /pthread_mutex_lock/,
   },
   {
     platform: PLATFORMS.linux,
+    law: LAWS.handler,
+    file: 'native/messenger.cc',
+    find: 'void Notify() noexcept { wakeup.Notify(); }',
+    replace: 'void Notify() noexcept { wakeup.Notify(); wakeup.Wait(kPatience); }',
+    include: '"wakeup.h"',
+    found: /Wakeup::Wait\(.*\n.*syscall/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.handler,
     file: 'native/posix/clock.cc',
     find: 'struct timespec now;',
     replace: 'static NoDestroy<int> calls; ++*calls; struct timespec now;',
@@ -89,6 +125,7 @@ const PLANTS = [
   },
   {
     platform: PLATFORMS.linux,
+    law: LAWS.handler,
     file: 'native/linux/siginfo.cc',
     find: 'arrival->sender_pid = info.si_pid;',
     replace: 'arrival->sender_pid = *new pid_t(info.si_pid);',
@@ -97,22 +134,126 @@ const PLANTS = [
   },
   {
     platform: PLATFORMS.linux,
-    file: 'native/posix/signal_source.cc',
-    find: 'RecordArrival(arrival);',
-    replace: 'void (*volatile record)(const Arrival&) = RecordArrival; record(arrival);',
-    include: '"arrival.h"',
-    found: /through a pointer/,
+    law: LAWS.handler,
+    file: 'native/linux/siginfo.cc',
+    find: 'char executable[512];',
+    replace:
+      'constexpr size_t kSize = 512; auto* executable = static_cast<char*>(std::malloc(kSize));',
+    include: '<cstdlib>',
+    found: /ReadSenderName\(.*\n.*malloc/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.handler,
+    file: 'native/linux/siginfo.cc',
+    find: "CopyUpTo('\\n', comm, name);",
+    replace: 'if (std::FILE* file = std::fopen("/proc/self/comm", "r")) std::fclose(file);',
+    include: '<cstdio>',
+    found: /ReadSenderName\(.*\n.*fopen/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.handler,
+    file: 'native/linux/siginfo.cc',
+    find: "CopyUpTo('\\n', comm, name);",
+    replace: 'std::snprintf(name, sizeof name, "%ls", L"name");',
+    include: '<cstdio>',
+    found: /ReadSenderName\(.*\n.*snprintf/,
+  },
+  ...[
+    [
+      'syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC)',
+      'open(path, O_RDONLY | O_CLOEXEC)',
+    ],
+    ['syscall(SYS_read, fd, text, size - 1)', 'read(static_cast<int>(fd), text, size - 1)'],
+    ['syscall(SYS_close, fd)', 'close(static_cast<int>(fd))'],
+  ].map(([find, replace]) => ({
+    platform: PLATFORMS.linux,
+    law: LAWS.handler,
+    file: 'native/linux/proc.h',
+    source: 'native/linux/siginfo.cc',
+    find,
+    replace,
+    include: '<fcntl.h>',
+    found: /proc::Read\(.*\n.*→ (?:open|read|close),/,
+  })),
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.handler,
+    file: 'native/linux/proc.h',
+    source: 'native/linux/siginfo.cc',
+    find: 'syscall(SYS_readlinkat, AT_FDCWD, path, text, size - 1)',
+    replace: 'readlink(path, text, size - 1)',
+    include: '<fcntl.h>',
+    found: /proc::ReadLink\(.*\n.*→ readlink,/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.watcher,
+    file: 'native/watcher.cc',
+    find: 'const SignalLimit& limit = signal_limits[signum];',
+    replace: 'const SignalLimit& limit = signal_limits[signum]; delete new int(signum);',
+    include: '<new>',
+    found: /_Znwm|operator new/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.watcher,
+    file: 'native/watcher.cc',
+    find: 'messenger::Explain(line, is_exit_late);',
+    replace: 'Thread other; other.Start([](void*) { messenger::Explain(line, false); }, nullptr);',
+    include: '"thread.h"',
+    found: /pthread_create/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.watcher,
+    file: 'native/messenger.cc',
+    find: 'explanation.line = line;',
+    replace: 'explanation.line = line; CallEventLoop();',
+    include: '<mutex>',
+    found: /CallEventLoop\(\)[^]*napi_call_threadsafe_function/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.watcher,
+    file: 'native/pid_file_claims.cc',
+    find: 'void PidFileClaims::RemoveAtOnce() {',
+    replace: 'void PidFileClaims::RemoveAtOnce() { mutex_.lock(); mutex_.unlock();',
+    include: '<mutex>',
+    found: /pthread_mutex_lock/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.watcher,
+    file: 'native/posix/end.cc',
+    find: 'const TtyReset reset = tty_reset.load();',
+    replace: 'PrepareTerminalReset(); const TtyReset reset = tty_reset.load();',
+    include: '<dlfcn.h>',
+    found: /dlsym/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.watcher,
+    file: 'native/linux/main_thread.cc',
+    find: 'struct timespec used;',
+    replace:
+      'if (std::FILE* file = std::fopen("/proc/stat", "r")) std::fclose(file); struct timespec used;',
+    include: '<cstdio>',
+    found: /LookAtIt\(\)\n.*fopen/,
   },
   {
     platform: PLATFORMS.macos,
+    law: LAWS.handler,
     file: 'native/darwin/wakeup.cc',
-    find: 'if (notified_.exchange(true)) return;',
-    replace: 'if (notified_.exchange(true)) return; std::free(std::malloc(1));',
+    find: 'if (notified_.exchange(1) == 0)',
+    replace: 'std::free(std::malloc(1)); if (notified_.exchange(1) == 0)',
     include: '<cstdlib>',
     found: /malloc/,
   },
   {
     platform: PLATFORMS.macos,
+    law: LAWS.handler,
     file: 'native/darwin/siginfo.cc',
     find: 'arrival->origin = Origin::kKernel;',
     replace: 'arrival->origin = Origin::kKernel; std::printf("from the kernel\\n");',
@@ -121,33 +262,60 @@ const PLANTS = [
   },
   {
     platform: PLATFORMS.macos,
-    file: 'native/posix/signal_source.cc',
-    find: 'RecordArrival(arrival);',
-    replace: 'void (*volatile record)(const Arrival&) = RecordArrival; record(arrival);',
-    include: '"arrival.h"',
-    found: /through a pointer/,
+    law: LAWS.handler,
+    file: 'native/darwin/siginfo.cc',
+    find: 'struct proc_bsdshortinfo info;',
+    replace: 'struct proc_bsdshortinfo info; proc_name(static_cast<int>(pid), name, sizeof name);',
+    include: '<libproc.h>',
+    found: /ReadSenderName\(.*\n.*proc_name/,
   },
+  {
+    platform: PLATFORMS.macos,
+    law: LAWS.watcher,
+    file: 'native/darwin/main_thread.cc',
+    find: 'thread_basic_info_data_t info;',
+    replace: 'thread_basic_info_data_t info; delete new int(0);',
+    include: '<new>',
+    found: /_Znwm|operator new/,
+  },
+  ...[PLATFORMS.linux, PLATFORMS.macos].map((platform) => ({
+    platform,
+    law: LAWS.handler,
+    file: 'native/posix/handler.cc',
+    find: 'messenger::Notify();',
+    replace: 'void (*volatile notify)() = messenger::Notify; notify();',
+    include: '"messenger.h"',
+    found: /through a pointer/,
+  })),
+];
+
+const BUILT = [
+  'build/Release/daemoniker.node',
+  ...TARGETS.filter(({ gypOs }) => gypOs === 'linux').map(({ file }) => `prebuilds/${file}`),
 ];
 
 const scratch = mkdtempSync(join(tmpdir(), 'daemoniker-signal-safety-'));
 let passed = 0;
 let failed = 0;
 try {
-  /** By platform, compiled without optimization. */
+  /** By platform, compiled last: without optimization. */
   const unbroken = new Map();
   for (const [name, platform] of Object.entries(PLATFORMS)) {
     for (const optimization of platform.optimizations) {
       const compiled = await compileAll(platform, ROOT, optimization, platform.sources);
       unbroken.set(platform, compiled);
-      const { problems, functions, used } = await examine(platform, compiled);
-      report(
-        problems,
-        `${name}, ${optimization}: the handler reaches ${functions} functions of ours, and ` +
-          [...used].sort().join(', '),
-      );
+      for (const [part, law] of Object.entries(LAWS)) {
+        const { problems, functions, used } = await examine(platform, compiled, law);
+        report(
+          problems,
+          `${name}, ${optimization}: the ${part} reaches ${functions} functions of ours, and ` +
+            [...used].sort().join(', '),
+        );
+      }
     }
   }
   report(otherHandlers(), 'no other function is installed as a signal handler');
+  await examineBinding(unbroken.get(PLATFORMS.linux));
   for (const plant of PLANTS) await mustNotice(plant, unbroken.get(plant.platform));
 } finally {
   rmSync(scratch, { recursive: true });
@@ -171,40 +339,43 @@ function compileAll(platform, root, optimization, sources) {
   return platform.compile(sources, directory, optimization, root);
 }
 
-async function examine(platform, compiled) {
+async function examine(platform, compiled, { start, allowed }) {
   const nodes = await platform.readCallGraph([...compiled.values()]);
   const names = await demangle([...nodes.values()].map(({ name }) => name));
   const nameOf = (name) => names.get(name) ?? name;
-  const starts = [...nodes].filter(([, { name }]) => nameOf(name).startsWith(HANDLER));
-  if (starts.length !== 1) throw new Error(`${starts.length} functions are ${HANDLER}…)`);
+  const starts = [...nodes].filter(([, { name }]) => start.test(nameOf(name)));
+  if (starts.length !== 1) throw new Error(`${starts.length} functions are ${start}`);
 
   const problems = [];
   const used = new Set();
   let functions = 0;
-  const [[start]] = starts;
-  const ways = new Map([[start, [nameOf(nodes.get(start).name)]]]);
+  const [[first]] = starts;
+  const ways = new Map([[first, [nameOf(nodes.get(first).name)]]]);
   for (const [key, way] of ways) {
     const { name, references, callsPointers } = nodes.get(key);
+    const caller = nameOf(name);
     if (!name.startsWith('.')) functions += 1;
-    if (callsPointers && !MAY_CALL_POINTERS.some(({ pattern }) => pattern.test(nameOf(name)))) {
+    if (callsPointers && !allowed.mayCallPointers.some(({ pattern }) => pattern.test(caller))) {
       problems.push(`${way.join('\n  → ')}\n  calls through a pointer`);
     }
     for (const reference of references) {
       if (nodes.has(reference)) {
         const next = nameOf(nodes.get(reference).name);
         if (!ways.has(reference)) ways.set(reference, [...way, next]);
-      } else if (isAllowed(reference)) {
+      } else if (isAllowed(reference, caller, allowed)) {
         used.add(reference);
       } else {
-        problems.push(`${way.join('\n  → ')}\n  → ${reference}, which is not async-signal-safe`);
+        problems.push(`${way.join('\n  → ')}\n  → ${reference}, which is not allowed here`);
       }
     }
   }
   return { problems, functions, used };
 }
 
-function isAllowed(name) {
-  return Object.hasOwn(ALLOWED, name) || ALLOWED_PATTERNS.some(({ pattern }) => pattern.test(name));
+function isAllowed(name, caller, { functions, patterns }) {
+  if (!Object.hasOwn(functions, name)) return patterns.some(({ pattern }) => pattern.test(name));
+  const { by } = functions[name];
+  return by === undefined || by.some((pattern) => pattern.test(caller));
 }
 
 async function demangle(names) {
@@ -218,7 +389,7 @@ async function demangle(names) {
 /** The walk begins at one handler: nothing else may be installed as one. */
 function otherHandlers() {
   const installed =
-    /(?:sa_sigaction|sa_handler) = (?!Handle;|SIG_DFL;|SIG_IGN;).*|\bsignal\(\w+,.*/g;
+    /(?:sa_sigaction|sa_handler) = (?!handler::Handle;|SIG_DFL;|SIG_IGN;).*|\bsignal\(\w+,.*/g;
   const sources = new Set(Object.values(PLATFORMS).flatMap((platform) => platform.sources));
   return [...sources].flatMap((source) =>
     (readFileSync(join(ROOT, source), 'utf8').match(installed) ?? []).map(
@@ -227,7 +398,36 @@ function otherHandlers() {
   );
 }
 
-async function mustNotice({ platform, file, find, replace, include, found }, unbroken) {
+/** The addon as it is linked here, and those that have been built. */
+async function examineBinding(objects) {
+  const link = async (ldflags) => {
+    const addon = join(scratch, 'daemoniker.node');
+    await run(COMPILER, [...objects.values(), '-shared', '-pthread', ...ldflags, '-o', addon]);
+    return addon;
+  };
+  const late = 'symbols are looked up only when they are first used, which may be in the handler';
+  const asIs = await isBoundWhenLoaded(await link(gyp.ldflags));
+  report(asIs ? [] : [`linked as binding.gyp says: ${late}`], 'bound when loaded: binding.gyp');
+  for (const built of BUILT.filter((file) => existsSync(join(ROOT, file)))) {
+    const isBound = await isBoundWhenLoaded(join(ROOT, built));
+    report(isBound ? [] : [`${built}: ${late}`], `bound when loaded: ${built}`);
+  }
+  // Some linkers do it unasked.
+  const lazy = gyp.ldflags.map((flag) => flag.replace('-z,now', '-z,lazy'));
+  report(
+    (await isBoundWhenLoaded(await link(lazy))) ? ['not noticed: -z lazy in binding.gyp'] : [],
+    'noticed when planted: -z lazy in binding.gyp',
+  );
+}
+
+/** ld(1), -z now; the dynamic section as `readelf --dynamic` shows it. */
+async function isBoundWhenLoaded(addon) {
+  const { stdout } = await run('readelf', ['--wide', '--dynamic', addon]);
+  return /\((?:FLAGS\) +.*\bBIND_NOW\b|FLAGS_1\) +.*\bNOW\b|BIND_NOW\))/.test(stdout);
+}
+
+async function mustNotice(plant, unbroken) {
+  const { platform, law, file, source = file, find, replace, include, found } = plant;
   const root = mkdtempSync(join(scratch, 'planted-'));
   mkdirSync(join(root, 'native'));
   cpSync(join(ROOT, 'native'), join(root, 'native'), { recursive: true });
@@ -237,9 +437,8 @@ async function mustNotice({ platform, file, find, replace, include, found }, unb
     .replace(find, replace)
     .replace('#include', `#include ${include}\n#include`);
   writeFileSync(join(root, file), planted);
-  const sources = file.endsWith('.h') ? ['native/dispatcher.cc'] : [file];
-  const mistaken = await compileAll(platform, root, '-O0', sources);
-  const { problems } = await examine(platform, new Map([...unbroken, ...mistaken]));
+  const mistaken = await compileAll(platform, root, '-O0', [source]);
+  const { problems } = await examine(platform, new Map([...unbroken, ...mistaken]), law);
   const noticed = problems.some((problem) => found.test(problem));
   report(
     noticed ? [] : [`not noticed: ${file}: ${replace}\n${problems.join('\n')}`],

@@ -57,6 +57,12 @@ def check_elf():
         not any(section.name.startswith(".debug") for section in binary.sections),
         "it has debug sections",
     )
+    # Else the loader looks up functions in the signal handler (native/posix/handler.cc).
+    flags = binary.get(lief.ELF.DynamicEntry.TAG.FLAGS_1)
+    expect(
+        flags is not None and flags.has(lief.ELF.DynamicEntryFlags.FLAG.NOW),
+        "its functions are looked up when they are first called (-z now)",
+    )
     exported = {s.name for s in binary.dynamic_symbols if s.name and s.shndx != 0}
     expect(exported == ENTRY_POINTS, f"it exports {', '.join(sorted(exported))}")
     libraries = set(binary.libraries)
