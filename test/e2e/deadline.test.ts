@@ -203,7 +203,7 @@ describe('nothing is ended', () => {
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
 
-  // What waits then is dropped. The dispatcher lives on, for exitWithin().
+  // What waits then is dropped. The watcher lives on, for exitWithin().
   test("by a signal that came during 'exit', once the handler is stopped", async () => {
     const code = `
       handler.exitWithin(60000);

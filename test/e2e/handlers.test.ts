@@ -42,7 +42,7 @@ describe('SignalHandler1', () => {
       onCommand(() => undefined);
       const emitter: NodeJS.EventEmitter = process;
       emitter.emit('SIGINT');
-      // Nothing that could not be taken may be left waiting: it would keep the dispatcher busy.
+      // Nothing that could not be taken may be left waiting: it would keep the messenger busy.
       setImmediate(() => {
         emitter.emit('SIGINT', 'SIGNOTHING', 99);
         say('ready');
