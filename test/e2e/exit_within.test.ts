@@ -3,7 +3,7 @@ import { SIGINT, SIGTERM, SignalHandler1, send } from '../..';
 import { pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
 import { Fixture, start } from '../support/fixture';
-import { onLinux } from '../support/platform';
+import { onLinux, onNode } from '../support/platform';
 
 async function begin(code: string): Promise<Fixture> {
   const fixture = start('blocked', [pidFile, '{}', code]);
@@ -108,6 +108,28 @@ onLinux.test('a second one starts anew when the process was stopped past its end
   expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
   expect(performance.now() - continued).toBeGreaterThan(2900);
 });
+
+onNode.test.each(['handler.start()', 'handler.exitWithin(3600000)'])(
+  'it may be called by an async_hooks hook in the middle of %s',
+  async (call) => {
+    const fixture = await begin(`
+    handler.stop();
+    let isIn = false;
+    const init = (id, type) => {
+      if (isIn || type !== 'daemoniker') return;
+      isIn = true;
+      handler.exitWithin(200);
+    };
+    const hook = require('node:async_hooks').createHook({ init }).enable();
+    ${call};
+    hook.disable();
+    say('called', { isIn });
+    liveOn();
+  `);
+    expect(await fixture.hears('called')).toMatchObject({ isIn: true });
+    expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
+  },
+);
 
 test('what makes no sense is refused', () => {
   const handler = new SignalHandler1(null);
