@@ -70,7 +70,7 @@
             "WIN32_LEAN_AND_MEAN",
             "_HAS_EXCEPTIONS=0"
           ],
-          "libraries": ["-ladvapi32", "-luser32"],
+          "libraries": ["-ladvapi32", "-lntdll", "-luser32"],
           "msvs_settings": {
             "VCCLCompilerTool": {
               "AdditionalOptions": ["/std:c++17", "/utf-8"],

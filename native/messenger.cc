@@ -136,7 +136,7 @@ bool AskWhatIsOpen() {
 void WriteStack() {
   stuck_stack::Ask();
   WaitUntil([] { return stuck_stack::IsKnown() || !stuck_stack::WasAsked(); });
-  if (stuck_stack::IsKnown()) standard_error::Write(stuck_stack::Text());
+  if (stuck_stack::IsKnown()) standard_error::WriteOrHang(stuck_stack::Text());
 }
 
 void WriteExplanation() {
@@ -147,7 +147,7 @@ void WriteExplanation() {
     std::snprintf(text, sizeof text, "%s%s%s\n", explanation.line,
                   is_something_open ? "; still open: " : "",
                   is_something_open ? explanation.open : "");
-    standard_error::Write(text);
+    standard_error::WriteOrHang(text);
   }
   if (!is_free) WriteStack();
   explanation.done.store(true);

@@ -294,17 +294,21 @@ void ClearSignalLimits() {
 }
 
 void SetExitLimit(int64_t limit_ns, int signum, bool extend) {
-  const int64_t now_ns = SteadyNanoseconds();
+  int64_t set_at_ns = SteadyNanoseconds();
   bool only_shortens = !extend && HasExitLimit();
   if (only_shortens && exit_limit.seen.load() != last_generation) {
     // The thread will never see what was set a moment ago.
-    const int64_t earlier_ns = exit_limit.limit_ns.load() - (now_ns - exit_limit.set_at_ns.load());
-    limit_ns = std::min(limit_ns, earlier_ns);
+    const int64_t earlier_limit_ns = exit_limit.limit_ns.load();
+    const int64_t earlier_set_at_ns = exit_limit.set_at_ns.load();
+    if (earlier_set_at_ns + earlier_limit_ns < set_at_ns + limit_ns) {
+      limit_ns = earlier_limit_ns;
+      set_at_ns = earlier_set_at_ns;
+    }
     only_shortens = exit_limit.only_shortens.load();
   }
   TakeExitLimitBack();
   exit_limit.limit_ns.store(limit_ns);
-  exit_limit.set_at_ns.store(now_ns);
+  exit_limit.set_at_ns.store(set_at_ns);
   exit_limit.signum.store(signum);
   exit_limit.only_shortens.store(only_shortens);
   exit_limit.generation.store(++last_generation);
