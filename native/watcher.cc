@@ -188,12 +188,16 @@ int64_t LookAtSignal(int signum, const Elapsed& elapsed) {
 int64_t LookAtExit(const Elapsed& elapsed) {
   uint64_t generation = exit_limit.generation.load(std::memory_order_acquire);
   if (generation == kNone) return kLongestSlice;
+  int64_t due_ns = exit_limit.due_ns.load();
   const int64_t limit_ns = exit_limit.limit_ns.load(std::memory_order_acquire);
   const int signum = exit_limit.signum.load(std::memory_order_acquire);
   const int64_t left_ns =
       Count(&exit_use, generation, exit_limit.set_at_ns.load(std::memory_order_acquire), limit_ns,
             elapsed.wall_ns, elapsed.now_ns);
-  exit_limit.due_ns.store(elapsed.now_ns + left_ns);
+  // Not that of another limit, which the main thread has set meanwhile.
+  if (exit_limit.generation.load() == generation) {
+    exit_limit.due_ns.compare_exchange_strong(due_ns, elapsed.now_ns + left_ns);
+  }
   if (left_ns <= 0 && exit_limit.generation.compare_exchange_strong(generation, kPassed)) {
     EndExit(limit_ns, signum);
   }
