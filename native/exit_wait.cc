@@ -10,7 +10,7 @@ std::atomic<bool> leave_javascript_alone{false};
 }  // namespace
 
 int ExitWait::Start(Napi::Env env, int64_t pid, process::Handle handle, double birth,
-                     const Napi::Function& on_exit, ExitWait** wait) {
+                    const Napi::Function& on_exit, ExitWait** wait) {
   auto* self = new ExitWait();
   int error = self->exit_.Open(pid, handle, birth);
   if (error == 0) {

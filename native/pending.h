@@ -76,8 +76,8 @@ class PendingSignals {
     // A handler on another thread is naming the arrival before this one: better no name than to
     // wait in a signal handler.
     if (slot.naming.exchange(true, std::memory_order_acq_rel)) return;
-    const bool is_known = slot.named_pid == arrival.sender_pid &&
-                          arrival.steady_ns - slot.named_ns < kNameLifetimeNs;
+    const bool is_known =
+        slot.named_pid == arrival.sender_pid && arrival.steady_ns - slot.named_ns < kNameLifetimeNs;
     if (!is_known) {
       Name name = {};
       read(arrival.sender_pid, name);

@@ -218,9 +218,8 @@ void Run(void*) {
     const uint64_t waiting = limited.load(std::memory_order_acquire) & pending.Waiting();
     const Elapsed elapsed = clock.Look(std::max<int64_t>(0, slice_ns), waiting != 0);
     slice_ns = kLongestSlice;
-    PendingSignals::ForEach(waiting, [&](int signum) {
-      slice_ns = std::min(slice_ns, LookAtSignal(signum, elapsed));
-    });
+    PendingSignals::ForEach(
+        waiting, [&](int signum) { slice_ns = std::min(slice_ns, LookAtSignal(signum, elapsed)); });
     slice_ns = std::max(kShortestSlice, std::min(slice_ns, LookAtExit(elapsed)));
   }
 }
@@ -293,9 +292,7 @@ void CancelExitLimit() { TakeExitLimitBack(); }
 
 bool HasExitLimit() { return exit_limit.generation.load(std::memory_order_acquire) != kNone; }
 
-bool Limits(int signum) noexcept {
-  return (limited.load() & PendingSignals::BitOf(signum)) != 0;
-}
+bool Limits(int signum) noexcept { return (limited.load() & PendingSignals::BitOf(signum)) != 0; }
 
 void Notify() noexcept { wakeup.Notify(); }
 

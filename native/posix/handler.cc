@@ -92,9 +92,8 @@ void SetRecording(int signum, bool recording) { signals[signum].recording.store(
 
 void SetFallback(int signum, const struct sigaction& action) {
   Signal& signal = signals[signum];
-  struct sigaction* free_place = signal.fallback.load() == &signal.fallbacks[0]
-                                     ? &signal.fallbacks[1]
-                                     : &signal.fallbacks[0];
+  struct sigaction* free_place =
+      signal.fallback.load() == &signal.fallbacks[0] ? &signal.fallbacks[1] : &signal.fallbacks[0];
   *free_place = action;
   signal.fallback.store(free_place);
 }
