@@ -1,4 +1,9 @@
 {
+  "variables": {
+    # As seen from build, where make links. An absolute path may have spaces and other characters in it
+    # that mean something to make, to the shell or to -Wl.
+    "root%": ".."
+  },
   "targets": [
     {
       "target_name": "daemoniker",
@@ -65,7 +70,7 @@
             "WIN32_LEAN_AND_MEAN",
             "_HAS_EXCEPTIONS=0"
           ],
-          "libraries": ["-ladvapi32", "-luser32"],
+          "libraries": ["-ladvapi32", "-lntdll", "-luser32"],
           "msvs_settings": {
             "VCCLCompilerTool": {
               "AdditionalOptions": ["/std:c++17", "/utf-8"],
@@ -91,7 +96,7 @@
             "-Wl,-z,nodelete",
             # No symbol is looked up in the signal handler, where the loader's lock may be held.
             "-Wl,-z,now",
-            "-Wl,--version-script=<(module_root_dir)/native/linux/exports.map"
+            "-Wl,--version-script=<(root)/native/linux/exports.map"
           ]
         }],
         ["OS=='mac'", {

@@ -8,6 +8,7 @@ export default tseslint.config(
       '.windows/',
       'node_modules/',
       'dist/',
+      '.dist-*/',
       'build/',
       'prebuilds/',
       'coverage/',

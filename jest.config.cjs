@@ -6,7 +6,7 @@ module.exports = {
   transform: {
     '\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json', diagnostics: false }],
   },
-  setupFilesAfterEnv: ['<rootDir>/test/support/retry.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/umask.ts'],
   // Signals, clocks and many processes: one file at a time is steadier and hardly slower.
   maxWorkers: 1,
   testTimeout: 120_000,

@@ -27,7 +27,8 @@ export interface SignalMessage extends HandlerMessage {
 /**
  * The channels of `node:diagnostics_channel` that this package publishes on, and what they carry.
  *
- * A deadline that ends the process publishes nothing: no JavaScript runs then.
+ * A deadline that ends the process publishes nothing, because no JavaScript runs then. Neither does a
+ * signal that the runtime delivers to listeners of `process.on()`.
  *
  * @example
  * ```ts

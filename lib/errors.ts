@@ -81,7 +81,8 @@ export interface SignalErrorDetails extends SystemErrorDetails {
 /**
  * Signal handling or sending failed. `code` says why:
  *
- * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already.
+ * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already, or another Node.js environment of
+ *   this process (of an embedder) handles its signals.
  * - `ERR_NOT_MAIN_THREAD`: `start()` or `exitWithin()` in a worker thread; signals belong to the main
  *   thread.
  * - `ERR_UNKNOWN_SIGNAL`: no such signal on this platform.
@@ -245,10 +246,18 @@ function withCode<E extends Error>(error: E, code: string): E & { code: string }
   return Object.assign(error, { code });
 }
 
+/** In quotes, with every control character escaped, also those that JSON leaves as they are. */
+export function quote(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\x7f-\x9f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
+}
+
 /** A short description of any value for an error message. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') {
-    return `type string (${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)})`;
+    return `type string (${quote(value.length > 40 ? `${value.slice(0, 40)}…` : value)})`;
   }
   if (typeof value === 'function') return `function ${value.name}`.trimEnd();
   if (typeof value === 'object' && value !== null) {

@@ -1,5 +1,5 @@
 // What a PID file says, and nothing about whether it is true.
-import { PidFileError, type PidFileErrorDetails } from './errors';
+import { PidFileError, quote, type PidFileErrorDetails } from './errors';
 import { FileKind, type FileReport } from './native';
 
 /** The largest process ID that any of the three systems can have. */
@@ -21,7 +21,7 @@ export function parsePidFile(path: string, report: FileReport): number | null {
   const match = /^[ \t\r\n]*([1-9][0-9]{0,9})[ \t\r\n]*$/.exec(report.content);
   const pid = Number(match?.[1]);
   if (match === null || pid > LARGEST_PID) {
-    throw invalid(path, `it holds ${JSON.stringify(report.content)}`);
+    throw invalid(path, `it holds ${quote(report.content)}`);
   }
   return pid;
 }

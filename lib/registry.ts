@@ -4,7 +4,6 @@
 // it. The copy that was loaded first makes it, and its addon does the work for all, so that the
 // dispositions are saved once and put back once.
 import { constants } from 'node:os';
-import { describeOpenResources } from './open_resources';
 import { SignalError, explainSystemError, systemErrorCode } from './errors';
 import { After, native as ownNative, type NativeBinding, type OnArrival } from './native';
 import type { Arrival } from './record';
@@ -35,13 +34,17 @@ type SignalName = (typeof SIGNALS)[number];
  * - `'off'`: nothing.
  * - `'shared'`: the default handler has it for as long as nobody listens with `process.on()`. Whoever
  *   does gets it from the runtime, as without us.
- * - `'owned'`: it is ours alone, and the runtime must not touch its disposition.
+ * - `'owned'`: our handler has it, and the runtime must not touch its disposition.
  */
 type Mode = 'off' | 'shared' | 'owned';
 
-// Windows has no dispositions: nobody takes a signal from us there, so the listeners of others are
-// run by us.
-const HAS_DISPOSITIONS = process.platform !== 'win32';
+// Windows has no dispositions that a runtime could touch.
+const PINS = process.platform !== 'win32';
+
+// Sharing takes a runtime that installs its handler for the first listener, removes it after the
+// last, and says so. Bun does not emit 'removeListener', and Deno keeps its handler, which also calls
+// the one it found. There, and on Windows, the default handler calls the listeners of others.
+const SHARES = PINS && !('bun' in process.versions) && !('deno' in process.versions);
 
 export class Registry {
   readonly native: NativeBinding;
@@ -125,10 +128,27 @@ export class Registry {
     if (!this.#started) this.native.stopThreads();
   }
 
-  /** Whether somebody else listens with `process.on()`. */
-  othersListen(signum: number): boolean {
+  /**
+   * Runs the listeners of others, if there are any, as the runtime would: our own is not among them.
+   * What they throw goes to `onError`.
+   */
+  runListeners(signum: number, onError: (error: unknown) => void): boolean {
     const name = SIGNALS.find((one) => constants.signals[one] === signum);
-    return name !== undefined && this.#othersListen(name);
+    if (name === undefined || !this.#othersListen(name)) return false;
+    const listeners = this.#host.rawListeners(name).filter((one) => one !== this.#pinned);
+    this.#host.off(name, this.#pinned);
+    try {
+      for (const listener of listeners) {
+        try {
+          listener.call(this.#host, name, signum);
+        } catch (error) {
+          onError(error);
+        }
+      }
+    } finally {
+      this.#check(name);
+    }
+    return true;
   }
 
   #othersListen(name: SignalName): boolean {
@@ -144,7 +164,7 @@ export class Registry {
     if (newest !== undefined) this.#begin();
     const modeOf = (name: SignalName): Mode => {
       if (newest === undefined) return 'off';
-      return newest.isDefault(constants.signals[name]) ? 'shared' : 'owned';
+      return SHARES && newest.isDefault(constants.signals[name]) ? 'shared' : 'owned';
     };
     inSpiteOfErrors(
       SIGNALS.map((name) => () => this.#change(name, modeOf(name))),
@@ -201,7 +221,7 @@ export class Registry {
   #change(name: SignalName, mode: Mode): void {
     const before = this.#modes[name];
     if (mode === before) return;
-    const isLeftToOthers = HAS_DISPOSITIONS && before === 'shared' && this.#othersListen(name);
+    const isLeftToOthers = before === 'shared' && this.#othersListen(name);
     if (isLeftToOthers) this.#giveBack(name, After.AsItIs, () => undefined);
     if (mode === 'owned') {
       this.#take(name, () => this.#pin(name));
@@ -211,7 +231,7 @@ export class Registry {
     const unpin = before === 'owned' ? () => this.#unpin(name) : () => undefined;
     this.#modes[name] = mode;
     const othersListen = this.#othersListen(name);
-    if (mode === 'shared' && !(HAS_DISPOSITIONS && othersListen)) this.#take(name, unpin);
+    if (mode === 'shared' && !othersListen) this.#take(name, unpin);
     else if (!isLeftToOthers) this.#giveBack(name, this.#after(name, othersListen), unpin);
   }
 
@@ -233,7 +253,7 @@ export class Registry {
   // when it loses its last, even over a handler that is not the runtime's own. A listener of ours
   // that is always there keeps it from ever being first or last.
   #pin(name: SignalName): void {
-    if (!HAS_DISPOSITIONS) return;
+    if (!PINS) return;
     this.#listenedBefore.set(name, this.#host.listenerCount(name) > 0);
     this.#host.on(name, this.#pinned);
   }
@@ -254,7 +274,9 @@ export class Registry {
   // The runtime installs its own handler for its first listener, so the others have it from now on.
   readonly #listenerComes = (name: string | symbol): void => {
     if (!isSignal(name)) return;
-    if (isOurs(name) && this.#modes[name] === 'shared') {
+    // The event loop may be blocked before anybody checks.
+    const newest = this.#receivers.at(-1);
+    if (isOurs(name) && newest?.isDefault(constants.signals[name]) === true) {
       this.native.setHandling(constants.signals[name], false, 0);
     }
     this.#checkSoon();
@@ -270,6 +292,7 @@ export class Registry {
   // What listeners others have once they are done with adding and removing them: vm's breakOnSigint
   // removes all, the pin too, for as long as a script runs.
   #checkSoon(): void {
+    this.#outdated = true; // for an update() that is under way
     if (this.#checkPlanned || this.#updating) return;
     this.#checkPlanned = true;
     queueMicrotask(() => {
@@ -283,7 +306,7 @@ export class Registry {
   /** Makes sure that our handler is in place where it should be. */
   #check(name: SignalName): void {
     const mode = this.#modes[name];
-    if (!HAS_DISPOSITIONS || mode === 'off') return;
+    if (!PINS || mode === 'off') return;
     if (mode === 'shared') {
       if (!this.#othersListen(name)) this.#take(name, () => undefined);
     } else {
@@ -331,6 +354,23 @@ export class Registry {
   readonly #atExit = (): void => {
     for (const receiver of [...this.#receivers].reverse()) receiver.stop();
   };
+}
+
+const MOST_RESOURCES = 8;
+
+/** What keeps the event loop alive, in a few words: "TCPServerWrap, Timeout (3)". */
+function describeOpenResources(host: NodeJS.Process): string {
+  const counts = new Map<string, number>();
+  for (const kind of openResources(host)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const kinds = [...counts].map(([kind, count]) => (count === 1 ? kind : `${kind} (${count})`));
+  return kinds.length > MOST_RESOURCES
+    ? `${kinds.slice(0, MOST_RESOURCES).join(', ')}, …`
+    : kinds.join(', ');
+}
+
+/** Nothing in Bun, which does not tell. */
+function openResources(host: NodeJS.Process): readonly string[] {
+  return 'getActiveResourcesInfo' in host ? host.getActiveResourcesInfo() : [];
 }
 
 function isSignal(name: string | symbol): name is string {

@@ -9,7 +9,7 @@ import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
 import { prepareClaim, type Claim } from './pid_file';
 import { recordOf, type Arrival } from './record';
 import { registry, type Receiver } from './registry';
-import { SIGNAL_CLASSES, SIGTERM, classOf, signalName, type ReceivedSignal } from './signals';
+import { SIGNAL_CLASSES, SIGTERM, classOf, type ReceivedSignal } from './signals';
 
 /**
  * What handles a signal: called on the main thread with the signal's number and nothing else. What it
@@ -50,10 +50,11 @@ export interface SignalHandlerOptions {
   sigabrt?: SignalCallable | null | undefined;
   /**
    * Milliseconds, from 1 to 2147483647. A signal that has not reached its handler in that time,
-   * because the event loop is blocked, ends the process by that signal's default action, without any
-   * JavaScript. Only time in which the main thread could run counts. Signals that are ignored have no
-   * deadline; `null`: none has.
-   * @defaultValue 5000 for the default handler, unless an inspector listens; none for yours
+   * because the event loop is blocked, ends the process by its default action. No JavaScript runs
+   * then. Only time in which the main thread could run counts. Applies to all signals that are not
+   * ignored; `null` turns deadlines off.
+   * @defaultValue 5000 for signals with the default handler, unless an inspector is listening or
+   *   others listen for the signal with `process.on()`; none for signals with a handler of yours
    */
   deadline?: number | null | undefined;
 }
@@ -64,7 +65,7 @@ const HANDLER_NAMES = Object.keys(SIGNAL_CLASSES) as HandlerName[];
 /** Options of {@link SignalHandler1.exitWithin}. */
 export interface ExitWithinOptions {
   /**
-   * Replace the time that was given before, also by a longer one.
+   * Replace the limit that is set already, even if that postpones the end.
    * @defaultValue false: the earliest end wins
    */
   extend?: boolean | undefined;
@@ -224,11 +225,9 @@ class HandlerState implements Receiver {
   }
 
   #call(handler: SignalCallable, signum: number): unknown {
-    // Listeners that came while it was waiting; on Windows, where the runtime does not hear it, all.
-    if (handler === DEFAULT_HANDLER && registry.othersListen(signum)) {
-      const emitter: NodeJS.EventEmitter = registry.native.hostProcess; // its types know fewer
-      return emitter.emit(signalName(signum), signalName(signum), signum);
-    }
+    // Others may have begun to listen while it was waiting.
+    const onError = (error: unknown): void => raise(error, registry.native);
+    if (handler === DEFAULT_HANDLER && registry.runListeners(signum, onError)) return undefined;
     return this.#context === null
       ? handler(signum)
       : this.#context.runInAsyncScope(handler, undefined, signum);
@@ -280,13 +279,16 @@ export interface SignalHandler1 {
 /**
  * Handles SIGINT, SIGTERM and SIGABRT of this process from `start()` to `stop()`.
  *
- * Handlers run one at a time on the main thread's event loop, in order of arrival. A signal without
- * a handler of yours is raised: as an uncaught exception, or, where nobody listens for those, as the
- * end of the process by that signal.
+ * Handlers run one at a time on the main thread's event loop, in order of arrival. A signal that has
+ * a handler goes to that handler alone: listeners that were added with `process.on()` are not called.
  *
- * On Windows Ctrl-C and Ctrl-Break are SIGINT; a console that is closed, the end of the session and
- * a request to close (`taskkill` without `/F`) are SIGTERM; all three signals come from {@link send}. There `process.kill()` still ends a
- * process at once.
+ * A signal without a handler of yours goes to those listeners. If there are none, the default handler
+ * raises it: as an uncaught exception, or, where nobody listens for those, as the end of the process
+ * by that signal.
+ *
+ * On Windows Ctrl-C and Ctrl-Break are SIGINT; closing the console, the end of the session and a
+ * request to close (`taskkill` without `/F`) are SIGTERM; {@link send} can send all three.
+ * `process.kill()` still ends a process at once there.
  *
  * @example
  * ```js
@@ -353,7 +355,7 @@ export class SignalHandler1 {
 
   /**
    * The signal that is being handled, or the last one; `null` before the first. An asynchronous
-   * handler takes it before its first `await`: later it may be the next signal.
+   * handler should read it before its first `await`: afterwards it may be the next signal.
    */
   get received(): ReceivedSignal | null {
     return this[STATE].received;
@@ -361,12 +363,12 @@ export class SignalHandler1 {
 
   /**
    * Starts handling: claims the PID file, saves the dispositions of the three signals and takes
-   * them over. On failure everything is as before.
+   * them over. On failure everything is as before. Handlers run in the `AsyncLocalStorage` context of
+   * this call.
    *
    * @returns this handler
    * @throws SignalError `ERR_HANDLER_RUNNING`, `ERR_NOT_MAIN_THREAD`, or a system error's code:
-   *   `EAGAIN` (no thread left), `EMFILE` (no descriptor left), `EADDRINUSE` (Windows: another process
-   *   has the name of our pipe).
+   *   `EAGAIN` (no thread left), `EADDRINUSE` (Windows: another process has the name of our pipe).
    * @throws PidFileError as {@link PidFile.acquire}.
    */
   start(): this {
@@ -375,9 +377,9 @@ export class SignalHandler1 {
   }
 
   /**
-   * Stops handling: delivers what has arrived and not been handled, releases the PID file, and puts
-   * the previous dispositions back (Unix). Afterwards no handler of this object is called again.
-   * Does nothing when it does not run; called by itself when the process exits.
+   * Stops handling: delivers the signals that are still pending, releases the PID file, and restores
+   * the previous dispositions (Unix). Afterwards no handler of this object is called again. Does
+   * nothing when it does not run. Called automatically when the process exits.
    */
   stop(): void {
     this[STATE].stop();
@@ -419,16 +421,19 @@ export class SignalHandler1 {
   }
 
   /**
-   * Gives the process that long to exit. Then it is ended natively, whether or not the event loop
-   * is free, by the signal last received (SIGTERM if none), after one line on stderr. Wall time
-   * counts, less what the whole process was stopped for (SIGSTOP). A second call can only shorten the
-   * time, unless it says `{ extend: true }`; `stop()` does not cancel it.
+   * Gives the process that long to exit. If it still runs then, it is ended natively, whether or not
+   * the event loop is free, by the signal last received (SIGTERM if none), and a message on stderr
+   * says so. Wall time counts, except time during which the whole process was stopped (SIGSTOP).
+   *
+   * The earliest end wins: another call can bring it forward, but postpones it only with
+   * `{ extend: true }`. `stop()` does not cancel it.
    *
    * On Windows, and as PID 1 of a container, the end is an exit with 128 + the signal's number.
    *
    * @param milliseconds - From now on, from 1 to 2147483647; `null` cancels.
-   * @param options - Whether a longer time replaces a shorter one.
-   * @throws SignalError `ERR_NOT_MAIN_THREAD`, or `EAGAIN` (no thread left).
+   * @param options - Whether the end may be postponed.
+   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` (another environment of this
+   *   process handles its signals), or `EAGAIN` (no thread left).
    * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`.
    *
    * @example

@@ -26,10 +26,10 @@ export interface SignalSender {
   /** The user it ran as; `null` on Windows, which has no numeric users. */
   readonly uid: number | null;
   /**
-   * The name of its program, or `null` when it was gone before anybody could look. On Linux and
-   * macOS it is what `ps -o comm=` shows (at most 15 bytes); for a process whose main thread has
-   * another name, as Node 24 and later, and on Windows, it is the file name of its executable, cut to
-   * 31 bytes. Control characters are replaced by `?`.
+   * The name of its program, or `null` when it was gone already or its name could not be read. On
+   * Linux and macOS it is what `ps -o comm=` shows (at most 15 bytes). On Windows, and on Linux for
+   * Node.js 24 and later, which `ps` shows by the name of a thread, it is the file name of the
+   * executable, cut to 31 bytes. Control characters are replaced by `?`.
    */
   readonly command: string | null;
 }

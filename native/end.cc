@@ -19,7 +19,10 @@ void CleanUp() {
 
 void DieIfAsked() {
   const int signum = die_by.load();
-  if (signum != 0 && InOwnProcess() && CanDieBySignal()) BySignal(signum);
+  if (signum == 0 || !InOwnProcess() || !CanDieBySignal()) return;
+  // Where it runs before the runtime's own reset (macOS).
+  ResetTerminal();
+  BySignal(signum);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "end.h"
+#include "main_thread.h"
 #include "no_destroy.h"
 #include "pending.h"
 #include "standard_error.h"
@@ -20,8 +21,10 @@
 namespace daemoniker::messenger {
 namespace {
 
-// What the main thread gets to say where it is stuck, or what is open.
+// What the main thread gets to say where it is stuck, or what is open: that much in which it could
+// run, and on a busy machine no more than the other.
 constexpr int64_t kPatience = 8 * kMillisecond;
+constexpr int64_t kMostPatience = 40 * kMillisecond;
 
 struct Context {};
 void OnEventLoop(Napi::Env env, Napi::Function on_arrival, Context*, void*);
@@ -110,8 +113,14 @@ void CallEventLoop() {
 
 template <typename Condition>
 void WaitUntil(Condition condition) {
-  const int64_t give_up_ns = SteadyNanoseconds() + kPatience;
-  while (!condition() && SteadyNanoseconds() < give_up_ns) {
+  const int64_t begun_ns = SteadyNanoseconds();
+  const int64_t begun_cpu_ns = main_thread::LookAtIt().cpu_ns;
+  while (!condition()) {
+    const int64_t waited_ns = SteadyNanoseconds() - begun_ns;
+    const main_thread::Look look = main_thread::LookAtIt();
+    const bool could_run =
+        look.state != main_thread::State::kRunnable || look.cpu_ns - begun_cpu_ns >= kPatience;
+    if (waited_ns >= (could_run ? kPatience : kMostPatience)) return;
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
 }
@@ -127,7 +136,7 @@ bool AskWhatIsOpen() {
 void WriteStack() {
   stuck_stack::Ask();
   WaitUntil([] { return stuck_stack::IsKnown() || !stuck_stack::WasAsked(); });
-  if (stuck_stack::IsKnown()) standard_error::Write(stuck_stack::Text());
+  if (stuck_stack::IsKnown()) standard_error::WriteOrHang(stuck_stack::Text());
 }
 
 void WriteExplanation() {
@@ -138,7 +147,7 @@ void WriteExplanation() {
     std::snprintf(text, sizeof text, "%s%s%s\n", explanation.line,
                   is_something_open ? "; still open: " : "",
                   is_something_open ? explanation.open : "");
-    standard_error::Write(text);
+    standard_error::WriteOrHang(text);
   }
   if (!is_free) WriteStack();
   explanation.done.store(true);

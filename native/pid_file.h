@@ -55,13 +55,16 @@ class PidFileHandle {
   int Report(FileReport* report);
   // Replaces the content.
   int Write(const std::string& content);
-  // False when `path` names another file by now, or none.
+  // False when `path`, which Open() got, names another file by now, or none.
   bool IsStillAt(const std::string& path);
-  // Deletes the file if `path` still names it; empties it where it may not be deleted.
+  // Deletes the file if `path` still names it; empties it where it may not be deleted. Allocates
+  // nothing and takes no lock.
   void Remove(const std::string& path);
 
  private:
   intptr_t native_ = -1;
+  // On Windows, `path` in the form in which Remove() needs it.
+  [[maybe_unused]] std::wstring kernel_path_;
 };
 
 }  // namespace daemoniker

@@ -11,8 +11,11 @@ namespace daemoniker::standard_error {
 // which cannot tell, for 100 ms at most.
 void Write(const char* text);
 
+// The same for a thread that nobody waits for: on Windows, for as long as it takes.
+void WriteOrHang(const char* text);
+
 // The same for the thread that may wait for nothing. Where the system cannot tell whether a write
-// will wait (Windows) nothing is written. A regular file always takes it, unless its disk hangs.
+// will wait (Windows) only a file is written to, which always takes it unless its disk hangs.
 void WriteOrSkip(const char* text);
 
 }  // namespace daemoniker::standard_error

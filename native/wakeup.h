@@ -2,7 +2,7 @@
 //
 //   native/linux/wakeup.cc    a futex
 //   native/darwin/wakeup.cc   a Mach semaphore
-//   native/win32/wakeup.cc    an auto-reset event
+//   native/win32/wakeup.cc    an auto-reset event, and a timer
 //
 // None of them is a file descriptor, which other code could close or reuse.
 #pragma once
@@ -27,8 +27,9 @@ class Wakeup {
 
  private:
   std::atomic<uint32_t> notified_{0};
-  // The semaphore or event, where there is one.
+  // The semaphore or event, where there is one, and Windows' timer.
   [[maybe_unused]] std::atomic<intptr_t> native_{0};
+  [[maybe_unused]] std::atomic<intptr_t> timer_{0};
 };
 
 }  // namespace daemoniker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 
 #include "clock.h"
@@ -10,7 +11,6 @@
 #include "messenger.h"
 #include "pending.h"
 #include "pid_file_claims.h"
-#include "signal_names.h"
 #include "standard_error.h"
 #include "thread.h"
 #include "wakeup.h"
@@ -35,8 +35,8 @@ struct SignalLimit {
 SignalLimit signal_limits[kMaxSignal + 1];
 std::atomic<uint64_t> limited{0};  // as PendingSignals::Waiting()
 
-// The exit limit. It is the one that `generation` says, which is changed last when one is set, and
-// first when one is cancelled.
+// What SetExitLimit() has asked for last. `generation` is changed last when it is set, and first
+// when it is taken back.
 constexpr uint64_t kNone = 0;
 constexpr uint64_t kPassed = ~uint64_t{0};  // for ever: the process ends now
 struct {
@@ -44,17 +44,21 @@ struct {
   std::atomic<int64_t> limit_ns{0};
   std::atomic<int64_t> set_at_ns{0};
   std::atomic<int> signum{0};
-  std::atomic<int64_t> due_ns{0};  // when it will have passed, if the process is not stopped
+  // An earlier end that was set before stays.
+  std::atomic<bool> only_shortens{false};
+  // The generation that the thread knows of.
+  std::atomic<uint64_t> seen{kNone};
 } exit_limit;
 uint64_t last_generation = kNone;  // main thread only
 
 // ---- How time is counted: the thread's own ----
 
-// How much of a limit has been used up. `id` tells one use of it from the next.
+// How much of a limit is left. `id` and `since_ns` tell one use of it from the next.
 struct Use {
   uint64_t id = 0;
   int64_t since_ns = 0;
-  int64_t used_ns = 0;
+  int64_t limit_ns = 0;
+  int64_t left_ns = 0;
 };
 Use signal_uses[kMaxSignal + 1];
 Use exit_use;
@@ -80,7 +84,8 @@ class Clock {
     elapsed.wall_ns = std::min(elapsed.now_ns - now_ns_, asked_ns + late_ns);
     now_ns_ = elapsed.now_ns;
     waited_ns_ = waited_ns;
-    elapsed.main_ns = at_main_thread ? LookAtMainThread(elapsed.wall_ns) : 0;
+    elapsed.main_ns =
+        at_main_thread ? LookAtMainThread(elapsed.wall_ns, std::min(elapsed.wall_ns, asked_ns)) : 0;
     return elapsed;
   }
 
@@ -88,8 +93,9 @@ class Clock {
   // Where the system does not say what a thread waited for.
   static constexpr int64_t kLatenessWithoutAReason = 25 * kMillisecond;
 
-  // A main thread that waits for a CPU, under a quota or on a busy machine, is not stuck.
-  int64_t LookAtMainThread(int64_t wall_ns) {
+  // A main thread that waits for a CPU, under a quota or on a busy machine, is not stuck. Nor is
+  // one that sleeps while the messenger waits for one, as this thread did when it was late.
+  int64_t LookAtMainThread(int64_t wall_ns, int64_t on_time_ns) {
     const main_thread::Look look = main_thread::LookAtIt();
     const int64_t ran_ns = std::clamp<int64_t>(look.cpu_ns - main_cpu_ns_, 0, wall_ns);
     main_cpu_ns_ = look.cpu_ns;
@@ -99,7 +105,7 @@ class Clock {
       case main_thread::State::kStopped:
         return 0;
       default:
-        return wall_ns;
+        return on_time_ns;
     }
   }
 
@@ -108,18 +114,30 @@ class Clock {
   int64_t main_cpu_ns_ = 0;
 };
 
-// Adds a slice to a use, which may be a new one that began within the slice. Returns what is left.
-int64_t Count(Use* use, uint64_t id, int64_t since_ns, int64_t limit_ns, int64_t slice_ns,
-              int64_t now_ns) {
+// Takes a slice off a use, which may be a new one that began within the slice.
+void Count(Use* use, uint64_t id, int64_t since_ns, int64_t limit_ns, int64_t slice_ns,
+           int64_t now_ns) {
   if (use->id != id || use->since_ns != since_ns) {
-    *use = {id, since_ns, 0};
+    *use = {id, since_ns, limit_ns, limit_ns};
     slice_ns = std::min(slice_ns, std::max<int64_t>(0, now_ns - since_ns));
   }
-  use->used_ns += slice_ns;
-  return limit_ns - use->used_ns;
+  use->left_ns -= slice_ns;
 }
 
 // ---- The end ----
+
+const char* SignalName(int signum) {
+  switch (signum) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGABRT:
+      return "SIGABRT";
+    default:
+      return "a signal";
+  }
+}
 
 char line[256];
 
@@ -144,7 +162,7 @@ long long Milliseconds(int64_t nanoseconds) {
   return static_cast<long long>(nanoseconds / kMillisecond);
 }
 
-[[noreturn]] void EndUnhandled(const Arrival& arrival, int64_t now_ns) {
+[[noreturn]] void EndUnhandled(const Arrival& arrival, int64_t blocked_ns) {
   Name name = {};
   char sender[80] = "";
   if (arrival.sender_pid > 0) {
@@ -155,7 +173,7 @@ long long Milliseconds(int64_t nanoseconds) {
   std::snprintf(line, sizeof line,
                 "daemoniker: %s%s was not handled within its deadline: the event loop has been "
                 "blocked for %lld ms; ending the process",
-                SignalName(arrival.signum), sender, Milliseconds(now_ns - arrival.steady_ns));
+                SignalName(arrival.signum), sender, Milliseconds(blocked_ns));
   End(arrival.signum, false);
 }
 
@@ -176,32 +194,34 @@ int64_t LookAtSignal(int signum, const Elapsed& elapsed) {
   if (limit_ns == 0 || !pending.Peek(signum, &arrival)) return kLongestSlice;
   const int64_t since_ns =
       std::max(arrival.steady_ns, limit.set_at_ns.load(std::memory_order_acquire));
-  const int64_t left_ns = Count(&signal_uses[signum], arrival.sequence, since_ns, limit_ns,
-                                elapsed.main_ns, elapsed.now_ns);
-  if (left_ns <= 0 && pending.Condemn(signum, arrival.sequence)) {
-    EndUnhandled(arrival, elapsed.now_ns);
+  Use& use = signal_uses[signum];
+  Count(&use, arrival.sequence, since_ns, limit_ns, elapsed.main_ns, elapsed.now_ns);
+  if (use.left_ns <= 0 && pending.Condemn(signum, arrival.sequence)) {
+    EndUnhandled(arrival, limit_ns - use.left_ns);
   }
-  return left_ns;
+  return use.left_ns;
 }
 
 // The same for the exit limit.
 int64_t LookAtExit(const Elapsed& elapsed) {
   uint64_t generation = exit_limit.generation.load(std::memory_order_acquire);
   if (generation == kNone) return kLongestSlice;
-  int64_t due_ns = exit_limit.due_ns.load();
-  const int64_t limit_ns = exit_limit.limit_ns.load(std::memory_order_acquire);
   const int signum = exit_limit.signum.load(std::memory_order_acquire);
-  const int64_t left_ns =
-      Count(&exit_use, generation, exit_limit.set_at_ns.load(std::memory_order_acquire), limit_ns,
-            elapsed.wall_ns, elapsed.now_ns);
-  // Not that of another limit, which the main thread has set meanwhile.
-  if (exit_limit.generation.load() == generation) {
-    exit_limit.due_ns.compare_exchange_strong(due_ns, elapsed.now_ns + left_ns);
+  Use earlier = exit_use;
+  Count(&exit_use, generation, exit_limit.set_at_ns.load(std::memory_order_acquire),
+        exit_limit.limit_ns.load(std::memory_order_acquire), elapsed.wall_ns, elapsed.now_ns);
+  if (earlier.id != generation && exit_limit.only_shortens.load(std::memory_order_acquire)) {
+    earlier.left_ns -= elapsed.wall_ns;
+    if (earlier.left_ns < exit_use.left_ns) {
+      exit_use.limit_ns = earlier.limit_ns;
+      exit_use.left_ns = earlier.left_ns;
+    }
   }
-  if (left_ns <= 0 && exit_limit.generation.compare_exchange_strong(generation, kPassed)) {
-    EndExit(limit_ns, signum);
+  exit_limit.seen.store(generation);
+  if (exit_use.left_ns <= 0 && exit_limit.generation.compare_exchange_strong(generation, kPassed)) {
+    EndExit(exit_use.limit_ns, signum);
   }
-  return left_ns;
+  return exit_use.left_ns;
 }
 
 bool IsSomethingLimited() {
@@ -274,16 +294,23 @@ void ClearSignalLimits() {
 }
 
 void SetExitLimit(int64_t limit_ns, int signum, bool extend) {
-  const int64_t now_ns = SteadyNanoseconds();
-  if (!extend && HasExitLimit() && exit_limit.due_ns.load() <= now_ns + limit_ns) {
-    exit_limit.signum.store(signum);
-    return;
+  int64_t set_at_ns = SteadyNanoseconds();
+  bool only_shortens = !extend && HasExitLimit();
+  if (only_shortens && exit_limit.seen.load() != last_generation) {
+    // The thread will never see what was set a moment ago.
+    const int64_t earlier_limit_ns = exit_limit.limit_ns.load();
+    const int64_t earlier_set_at_ns = exit_limit.set_at_ns.load();
+    if (earlier_set_at_ns + earlier_limit_ns < set_at_ns + limit_ns) {
+      limit_ns = earlier_limit_ns;
+      set_at_ns = earlier_set_at_ns;
+    }
+    only_shortens = exit_limit.only_shortens.load();
   }
   TakeExitLimitBack();
-  exit_limit.limit_ns.store(std::max<int64_t>(1, limit_ns));
-  exit_limit.set_at_ns.store(now_ns);
-  exit_limit.due_ns.store(now_ns + limit_ns);
+  exit_limit.limit_ns.store(limit_ns);
+  exit_limit.set_at_ns.store(set_at_ns);
   exit_limit.signum.store(signum);
+  exit_limit.only_shortens.store(only_shortens);
   exit_limit.generation.store(++last_generation);
   wakeup.Notify();
 }

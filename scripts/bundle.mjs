@@ -10,10 +10,10 @@ const OPTIONS = {
   logLevel: 'warning',
 };
 
-/** `directory` is where `lib` is and `dist` goes. Types are not looked at; that is tsc's part. */
-export async function bundle(directory) {
+/** `directory` is where `lib` is. Types are not looked at; that is tsc's part. */
+export async function bundle(directory, outdir = join(directory, 'dist')) {
   const lib = (name) => join(directory, 'lib', name);
-  const common = { ...OPTIONS, absWorkingDir: directory, outdir: join(directory, 'dist') };
+  const common = { ...OPTIONS, absWorkingDir: directory, outdir };
   await build({
     ...common,
     entryPoints: [lib('index.ts'), lib('cli.ts')],

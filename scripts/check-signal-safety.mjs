@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { compilerFlags } from './prebuild/build.mjs';
 import { TARGETS } from './prebuild/targets.mjs';
 import { readGyp, zig } from './prebuild/toolchain.mjs';
@@ -59,8 +59,10 @@ const PLATFORMS = {
       const plain = [optimization, '-g0', '-fno-sanitize=all', '-S', '-emit-llvm'];
       const files = await mapLimited(sources, 2, async (source) => {
         const file = join(directory, `${source.replaceAll('/', '_')}.ll`);
-        const include = `-I${join(root, 'native')}`;
-        await zig('c++', include, ...flags, ...plain, join(root, source), '-o', file);
+        // Relative: zig does not find a file with a quotation mark in its path.
+        const place = relative(ROOT, root);
+        const include = `-I${join(place, 'native')}`;
+        await zig('c++', include, ...flags, ...plain, join(place, source), '-o', file);
         return [source, file];
       });
       return new Map(files);

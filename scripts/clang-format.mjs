@@ -1,7 +1,7 @@
 // Checks or mends the format of the C++ sources with clang-format, which comes as a
 // Python package.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,23 +16,27 @@ const sources = ['native', join('test', 'native')]
   )
   .filter((name) => /\.(cc|h)$/.test(name));
 const mode = process.argv[2] === '--write' ? ['-i'] : ['--dry-run', '--Werror'];
-const { status, stderr } = spawnSync(clangFormat(), [...mode, ...sources], { encoding: 'utf8' });
+const format = ['-c', 'import clang_format; clang_format.clang_format()', ...mode, ...sources];
+const { status, stderr } = spawnSync(pythonWithClangFormat(), format, { encoding: 'utf8' });
 process.stderr.write(stderr);
 process.exit(status ?? 1);
 
-/** Every version formats a little differently, so it is always the pinned one. */
-function clangFormat() {
+/**
+ * Every version formats a little differently, so it is always the pinned one. A Python and not the
+ * commands `pip` and `clang-format` beside it: they are scripts that do not run where their own path
+ * has a space or a quotation mark in it.
+ */
+function pythonWithClangFormat() {
   const environment = join('build', 'clang-format');
-  const binary = join(
-    environment,
-    process.platform === 'win32' ? 'Scripts' : 'bin',
-    'clang-format',
-  );
-  if (!existsSync(binary)) {
+  const windows = process.platform === 'win32';
+  const python = join(environment, ...(windows ? ['Scripts', 'python.exe'] : ['bin', 'python']));
+  const done = join(environment, `.clang-format-${VERSION}`);
+  if (!existsSync(done)) {
     run('python3', ['-m', 'venv', environment]);
-    run(join(dirname(binary), 'pip'), ['install', '--quiet', `clang-format==${VERSION}`]);
+    run(python, ['-m', 'pip', 'install', '--quiet', `clang-format==${VERSION}`]);
+    writeFileSync(done, '');
   }
-  return binary;
+  return python;
 }
 
 function run(command, args) {

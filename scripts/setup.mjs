@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
+refuseImpossiblePath();
 
 step(
   'dependencies',
@@ -41,6 +42,24 @@ step(
     run(process.execPath, ['scripts/build-typescript.mjs']);
   },
 );
+
+/** What the tools themselves cannot do; all other characters are fine. */
+function refuseImpossiblePath() {
+  if (process.platform === 'win32') return; // only `:` can be there, after the drive
+  const impossible = {
+    ':': 'npm puts it into PATH, where a colon separates',
+    '*': 'TypeScript takes it for a pattern',
+    '?': 'TypeScript takes it for a pattern',
+    '\n': 'make takes it for two lines',
+  };
+  const character = Object.keys(impossible).find((one) => root.includes(one));
+  if (character === undefined) return;
+  console.error(
+    `set-up: nothing can be built in ${JSON.stringify(root)}, because of the ` +
+      `${JSON.stringify(character)} in that path: ${impossible[character]}. Move the clone.`,
+  );
+  process.exit(1);
+}
 
 /**
  * On Windows npm is npm.cmd, which Node.js runs in a shell only. Run by npm, we know its script; it is

@@ -62,7 +62,7 @@ function chosen(words) {
 function checkRenamed(node) {
   const renamed = join(dirname(node), 'renamed.exe');
   if (!existsSync(renamed)) copyFileSync(node, renamed);
-  const load = "console.log(typeof require('./prebuilds/win32-x64/daemoniker.node').install)";
+  const load = "console.log(typeof require('./prebuilds/win32-x64/daemoniker.node').take)";
   const { output } = wine.run([renamed, '-e', load], { cwd: project });
   if (output.trim() === 'function') passed++;
   else fail(`the addon does not load into renamed.exe: ${output}`);

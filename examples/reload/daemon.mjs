@@ -1,4 +1,4 @@
-// SIGHUP reads the configuration anew (Unix). That is Node's own process.on(): this package handles
+// SIGHUP reads the configuration again (Unix). That is Node's own process.on(): this package handles
 // SIGINT, SIGTERM and SIGABRT and leaves all other signals alone.
 //
 //   node daemon.mjs my.pid config.json

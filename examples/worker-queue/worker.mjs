@@ -11,7 +11,7 @@ import { SignalHandler1 } from 'daemoniker';
 const [pidFile = 'my.pid', queue = 'queue', done = 'done'] = process.argv.slice(2);
 const end = new AbortController();
 
-// `deadline`: a job that blocks the event loop must not make the worker immortal.
+// `deadline`: a worker whose job blocks the event loop must still be possible to end.
 const options = { sigterm: finish, sigint: finish, deadline: 60_000 };
 const handler = new SignalHandler1(pidFile, options).start();
 

@@ -1,6 +1,7 @@
 #include "main_thread.h"
 
 #include <mach/mach.h>
+#include <pthread.h>
 
 #include <atomic>
 
@@ -16,10 +17,10 @@ int64_t Nanoseconds(const time_value_t& time) {
 
 }  // namespace
 
-void Remember() {
-  if (thread.load() == MACH_PORT_NULL) thread.store(mach_thread_self());
-}
+void Remember() { thread.store(pthread_mach_thread_np(pthread_self())); }
 
+// thread_info() exchanges messages with the kernel, on a port that belongs to the thread that asks
+// and is made when it first does (XNU, libsyscall/mach/mig_reply_port.c).
 Look LookAtIt() {
   Look look;
   thread_basic_info_data_t info;

@@ -25,10 +25,12 @@ bool IsAbortOfThisProcess(const siginfo_t& info) noexcept {
 
 void PrepareSenderNames() {}
 
-// proc_pidinfo() does nothing but the system call __proc_info (Libc, libproc.c).
+// proc_pidinfo() does nothing but the system call (XNU, libsyscall/wrappers/libproc/libproc.c),
+// which tells this much of any user's process and, when its argument is not 0, of one that has
+// ended and waits for its parent (XNU, bsd/kern/proc_info.c).
 void ReadSenderName(int64_t pid, Name& name) noexcept {
   struct proc_bsdshortinfo info;
-  if (proc_pidinfo(static_cast<int>(pid), PROC_PIDT_SHORTBSDINFO, 0, &info, sizeof info) !=
+  if (proc_pidinfo(static_cast<int>(pid), PROC_PIDT_SHORTBSDINFO, 1, &info, sizeof info) !=
       static_cast<int>(sizeof info)) {
     return;
   }

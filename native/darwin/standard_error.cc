@@ -20,6 +20,7 @@ void Write(const char* line) {
   (void)written;
 }
 
+void WriteOrHang(const char* text) { Write(text); }
 void WriteOrSkip(const char* text) { Write(text); }
 
 }  // namespace daemoniker::standard_error

@@ -23,9 +23,10 @@ bool IsNameOfAThread(const char* name) {
   return Equals(name, "MainThread") || Equals(name, "node-MainThread");
 }
 
-void CopyUpTo(char end, const char* from, Name& name) {
+// Up to a line's end.
+void Copy(const char* from, Name& name) {
   size_t length = 0;
-  for (; length + 1 < kNameSize && from[length] != '\0' && from[length] != end; ++length) {
+  for (; length + 1 < kNameSize && from[length] != '\0' && from[length] != '\n'; ++length) {
     name[length] = from[length];
   }
   name[length] = '\0';
@@ -73,18 +74,19 @@ void ReadSenderName(int64_t pid, Name& name) noexcept {
   if (!proc_is_ours.load(std::memory_order_relaxed)) return;
   char comm[24];  // the kernel has 16 bytes for it (TASK_COMM_LEN)
   if (!proc::Read(proc::Path("/proc/", pid, "/comm").text, comm, sizeof comm)) return;
-  CopyUpTo('\n', comm, name);
+  Copy(comm, name);
   if (!IsNameOfAThread(name)) return;
   char executable[512];
   if (!proc::ReadLink(proc::Path("/proc/", pid, "/exe").text, executable, sizeof executable)) {
     return;  // another user's: not for our eyes (ptrace(2))
   }
-  const char* base = executable;
-  for (const char* at = executable; *at != '\0'; ++at) {
+  char* base = executable;
+  for (char* at = executable; *at != '\0'; ++at) {
     if (*at == '/') base = at + 1;
+    if (Equals(at, " (deleted)")) *at = '\0';  // proc(5): follows the name of a file that is gone
+    if (*at == '\0') break;
   }
-  // proc(5): " (deleted)" follows the name of a file that is gone.
-  if (*base != '\0') CopyUpTo(' ', base, name);
+  if (*base != '\0') Copy(base, name);
 }
 
 void RaiseOnThisThread(int signum) noexcept {

@@ -19,15 +19,8 @@ size_t MinimalStackSize(const pthread_attr_t* attributes) {
   return get_minimum == nullptr ? 0 : get_minimum(attributes);
 }
 
-struct StartArguments {
-  void (*body)(void*);
-  void* argument;
-};
-
-void* Run(void* raw) {
-  const StartArguments start = *static_cast<StartArguments*>(raw);
-  delete static_cast<StartArguments*>(raw);
-  start.body(start.argument);
+void* RunThread(void* thread) {
+  static_cast<Thread*>(thread)->Run();
   return nullptr;
 }
 
@@ -47,15 +40,13 @@ int Thread::Start(void (*body)(void*), void* argument) {
   sigset_t previous;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &previous);
-  auto* start = new StartArguments{body, argument};
+  body_ = body;
+  argument_ = argument;
   pthread_t thread;
-  error = pthread_create(&thread, &attributes, Run, start);
+  error = pthread_create(&thread, &attributes, RunThread, this);
   pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   pthread_attr_destroy(&attributes);
-  if (error != 0) {
-    delete start;
-    return -error;
-  }
+  if (error != 0) return -error;
   native_ = (uintptr_t)thread;  // a number on glibc, a pointer on musl and macOS
   started_ = true;
   return 0;

@@ -22,10 +22,12 @@ InterruptTime FindInterruptTime() {
              : reinterpret_cast<InterruptTime>(reinterpret_cast<void (*)()>(precise));
 }
 
+// When the addon is loaded: looking it up takes the loader's lock, which the watcher must not do.
+const InterruptTime interrupt_time = FindInterruptTime();
+
 }  // namespace
 
 int64_t SteadyNanoseconds() noexcept {
-  static const InterruptTime interrupt_time = FindInterruptTime();
   ULONGLONG hundreds_of_ns = 0;
   interrupt_time(&hundreds_of_ns);
   return static_cast<int64_t>(hundreds_of_ns) * 100;

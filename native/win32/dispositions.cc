@@ -1,8 +1,8 @@
 // Signals on Windows: console control events, the session's end, and the pipe that send() uses.
 //
 // There are no dispositions here. Taking a signal over means that our console routine, which is
-// called before libuv's, answers for it; giving it back means that it does not. Which of libuv's
-// listeners there are makes no difference.
+// called before libuv's, and our pipe answer for it; giving it back means that they do not. Which
+// of libuv's listeners there are makes no difference.
 #include "dispositions.h"
 
 #include <windows.h>
@@ -19,6 +19,9 @@
 #include "win32/sender_name.h"
 #include "win32/session_window.h"
 #include "win32/signal_pipe.h"
+
+// No header declares it (MSDN, "RtlDllShutdownInProgress function").
+extern "C" NTSYSAPI BOOLEAN NTAPI RtlDllShutdownInProgress();
 
 namespace daemoniker {
 namespace {
@@ -47,37 +50,36 @@ class Recorder {
     arrival.wall_us = WallMicroseconds();
     arrival.steady_ns = SteadyNanoseconds();
     const uint64_t sequence = pending.Record(arrival);
+    if (sequence != 0) {
+      if (watcher::Limits(signum)) watcher::Notify();
+      // Before the main thread is woken, which may ask for it at once: a tool that sends a signal
+      // takes far longer to start. It waits for our answer, so it is still there.
+      if (sender_pid > 0) pending.NameSender(arrival, sequence, ReadSenderName);
+    }
     messenger::Notify();
-    if (sequence == 0) return true;
-    // The sender waits for our answer, so it is still there.
-    if (sender_pid > 0) pending.NameSender(arrival, sequence, ReadSenderName);
-    if (watcher::Limits(signum)) watcher::Notify();
     return true;
   }
 };
 
-bool IsAnythingTaken() {
-  for (const std::atomic<bool>& signal : taken) {
-    if (signal.load()) return true;
+bool IsAnotherTaken(int signum) {
+  for (int other = 1; other <= kMaxSignal; ++other) {
+    if (other != signum && taken[other].load()) return true;
   }
   return false;
 }
 
-// Each is a few instructions from its end, on another thread.
+// Each soon ends, on another thread: at most, it looks up the name of a sender.
 void WaitForRecorders() {
   while (recorders.load() != 0) SwitchToThread();
 }
 
-int StartSources() {
+// The session's window is only there while SIGTERM is taken: a request to close cannot be passed on
+// to anybody else, and would be lost.
+int StartSources(int signum) {
   int error = pipe_server.Start();
-  if (error == 0) error = session_window.Start();
+  if (error == 0 && signum == SIGTERM) error = session_window.Start();
   if (error == 0) error = console_events::Start();
   return error;
-}
-
-void StopSources() {
-  console_events::Stop();
-  session_window.Stop();
 }
 
 }  // namespace
@@ -97,33 +99,40 @@ namespace dispositions {
 
 int Take(int signum, const Between& between) {
   const bool was_taken = taken[signum].load();
-  if (!between()) return 0;
+  if (!between() || was_taken) return 0;
   taken[signum].store(true);
-  const int error = StartSources();
-  if (error == 0 || was_taken) return error;
-  GiveBack(signum, After::kSaved, [] { return true; });
+  const int error = StartSources(signum);
+  if (error != 0) GiveBack(signum, After::kSaved, [] { return true; });
   return error;
 }
 
 void GiveBack(int signum, After, const Between& between) {
   between();
   if (!taken[signum].load()) return;
+  const bool is_last = !IsAnotherTaken(signum);
+  // While requests are still recorded: those who come later find no pipe, and not one that lets
+  // them go without an answer.
+  if (is_last) pipe_server.Stop();
   taken[signum].store(false);
-  if (IsAnythingTaken()) return WaitForRecorders();
-  // First, and while requests are still recorded: those who come later find no pipe, and not one
-  // that refuses them.
-  taken[signum].store(true);
-  pipe_server.Stop();
-  taken[signum].store(false);
+  // Before the sources are stopped, which must know whether they have to hold a thread until the
+  // end of the process.
   WaitForRecorders();
-  StopSources();
+  if (signum == SIGTERM) session_window.Stop();
+  if (is_last) console_events::Stop();
 }
 
 // Runs when the environment ends, or when the module is unloaded at the end of the process: there
-// the system has ended all other threads by then (MSDN, ExitProcess), calls no control routine any
-// more, and takes back the rest.
+// the system has ended all other threads (MSDN, ExitProcess), calls no control routine any more,
+// and takes back the rest.
 void GiveBackAtEnd() {
-  for (std::atomic<bool>& signal : taken) signal.store(false);
+  const bool are_threads_gone = RtlDllShutdownInProgress() != FALSE;
+  for (int signum = 1; signum <= kMaxSignal; ++signum) {
+    if (are_threads_gone) {
+      taken[signum].store(false);
+    } else {
+      GiveBack(signum, After::kSaved, [] { return true; });
+    }
+  }
 }
 
 }  // namespace dispositions

@@ -1,6 +1,8 @@
 #include "pid_file.h"
 
 #include <windows.h>
+// After windows.h, which it needs.
+#include <winternl.h>
 
 #include "win32/error_codes.h"
 #include "win32/file_id.h"
@@ -29,6 +31,23 @@ HANDLE OpenShared(const std::wstring& path, DWORD access, DWORD disposition, DWO
     if (error != ERROR_SHARING_VIOLATION && error != ERROR_ACCESS_DENIED) return file;
     Sleep(2);
   }
+}
+
+// What a path names, a link itself included, for nothing but a look; null when there is no such
+// file. CreateFileW() would allocate.
+HANDLE OpenToLook(const std::wstring& kernel_path) {
+  UNICODE_STRING name = {};
+  name.Buffer = const_cast<wchar_t*>(kernel_path.data());
+  name.Length = static_cast<USHORT>(kernel_path.size() * sizeof(wchar_t));
+  name.MaximumLength = name.Length;
+  OBJECT_ATTRIBUTES attributes;
+  InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
+  HANDLE file = nullptr;
+  IO_STATUS_BLOCK status = {};
+  const bool opened =
+      NtOpenFile(&file, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attributes, &status, kShareAll,
+                 FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_REPARSE_POINT) >= 0;
+  return opened ? file : nullptr;
 }
 
 FileKind KindOf(HANDLE file, DWORD attributes) {
@@ -134,6 +153,7 @@ int PidFileHandle::Open(const std::string& path, bool* created) {
       // Other reparse points (deduplicated or cloud files) are the file itself.
       if (IsReparseTagNameSurrogate(tag.ReparseTag)) return uv::kEloop;
       native_ = reinterpret_cast<intptr_t>(file.Release());
+      kernel_path_ = KernelPath(native_path);
       return 0;
     }
     const DWORD reason = GetLastError();
@@ -180,15 +200,14 @@ int PidFileHandle::Write(const std::string& content) {
   return 0;
 }
 
-bool PidFileHandle::IsStillAt(const std::string& path) {
+bool PidFileHandle::IsStillAt(const std::string&) {
   FILE_STANDARD_INFO standard = {};
   if (GetFileInformationByHandleEx(HandleOf(native_), FileStandardInfo, &standard,
                                    sizeof standard) &&
       standard.DeletePending) {
     return false;
   }
-  const OwnedHandle named(OpenShared(NativePath(path), FILE_READ_ATTRIBUTES, OPEN_EXISTING,
-                                     FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT));
+  const OwnedHandle named(OpenToLook(kernel_path_));
   FileId held_id;
   FileId named_id;
   return named.valid() && ReadFileId(HandleOf(native_), &held_id) &&

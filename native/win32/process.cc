@@ -1,7 +1,5 @@
 #include <windows.h>
 
-#include <csignal>
-
 #include "other_process.h"
 #include "win32/error_codes.h"
 #include "win32/file_id.h"
@@ -78,10 +76,6 @@ bool MayTerminate(HANDLE process) {
   return true;
 }
 
-bool EndsWithoutHandler(int signum) {
-  return signum == SIGINT || signum == SIGTERM || signum == SIGABRT;
-}
-
 }  // namespace
 
 int64_t Current() { return GetCurrentProcessId(); }
@@ -143,7 +137,7 @@ int Signal(int64_t pid, Handle handle, int signum) {
     // The handle keeps the PID from being used for another process meanwhile.
     const int error = signal_pipe::Send(pid, signum);
     if (error != uv::kEnoent) return error != 0 && HasEnded(process) ? uv::kEsrch : error;
-    if (!EndsWithoutHandler(signum)) return uv::kEnosys;
+    if (!signal_pipe::IsForHandlers(signum)) return uv::kEnosys;
   }
   if (TerminateProcess(process, static_cast<UINT>(signum))) return 0;
   const int error = LastUvError();

@@ -8,7 +8,7 @@
 namespace daemoniker {
 
 // The file name of its program, as UTF-8, cut to what fits. Empty when it cannot be known. Any
-// thread.
+// thread; allocates nothing.
 void ReadSenderName(int64_t pid, Name& name) noexcept;
 
 }  // namespace daemoniker

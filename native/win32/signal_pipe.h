@@ -1,10 +1,12 @@
 // How send() reaches a process on Windows, which has no signals between processes: every process
 // with a running handler serves one named pipe, \\.\pipe\daemoniker-<pid>.
 //
-// A client sends one Request as one message and gets one Reply: the signal has been recorded. Both
-// ends check who the other one is. Nothing waits longer than a known time.
+// A client sends one Request as one message and gets one Reply: the signal has been recorded. When
+// it gets none, because the handlers are just being started or stopped, it begins anew. Both ends
+// check who the other one is. Nothing waits longer than a known time.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <string>
 
@@ -27,6 +29,11 @@ struct Request {
 
 enum class Outcome : int32_t { kRecorded = 0, kNotTaken = 1 };
 
+// What handlers take, and what ends a process that has none.
+inline bool IsForHandlers(int signum) {
+  return signum == SIGINT || signum == SIGTERM || signum == SIGABRT;
+}
+
 struct Reply {
   uint32_t magic;
   uint16_t version;
@@ -34,7 +41,7 @@ struct Reply {
   int32_t outcome;  // Outcome
 };
 
-std::wstring Name(int64_t pid);
+std::wstring PipeName(int64_t pid);
 
 // The client. 0 once the signal is recorded; ENOENT when there is no such pipe, so no handler
 // runs; ENOSYS when its handlers do not take this signal; ETIMEDOUT when it does not answer; EPROTO

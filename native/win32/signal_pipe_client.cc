@@ -76,10 +76,10 @@ DWORD Exchange(HANDLE pipe, const Request& request, DWORD timeout_ms, Reply* rep
 
 }  // namespace
 
-std::wstring Name(int64_t pid) { return L"\\\\.\\pipe\\daemoniker-" + std::to_wstring(pid); }
+std::wstring PipeName(int64_t pid) { return L"\\\\.\\pipe\\daemoniker-" + std::to_wstring(pid); }
 
 int Send(int64_t pid, int signum) {
-  const std::wstring name = Name(pid);
+  const std::wstring name = PipeName(pid);
   const TimeLimit limit(kPatienceMs);
   const Request request = {kMagic, kVersion, sizeof(Request), signum};
   for (;;) {

@@ -73,7 +73,7 @@ bool IsRequest(const Request& request, DWORD length) {
 
 int SignalPipeServer::Start() {
   if (pipe_ != nullptr) return 0;
-  const std::wstring name = Name(GetCurrentProcessId());
+  const std::wstring name = PipeName(GetCurrentProcessId());
   const std::wstring access_rules = AccessRules();
   if (access_rules.empty()) return LastUvError();
   int error = 0;
@@ -149,6 +149,9 @@ void SignalPipeServer::Serve() {
   const bool knows_client = GetNamedPipeClientProcessId(pipe_, &client) != FALSE;
   const bool recorded =
       RecordIfTaken(request.signum, Origin::kPipe, knows_client ? client : kNoSender);
+  // The handlers are just being started or stopped, one signal after another. A client without an
+  // answer comes again, and finds all of them taken, or no pipe.
+  if (!recorded && IsForHandlers(request.signum)) return;
 
   const Reply reply = {kMagic, kVersion, sizeof(Reply),
                        static_cast<int32_t>(recorded ? Outcome::kRecorded : Outcome::kNotTaken)};

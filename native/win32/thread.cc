@@ -11,28 +11,19 @@ namespace {
 // Reserved and not committed: it costs addresses. Window procedures need more than our own code.
 constexpr unsigned kStackSize = 512 * 1024;
 
-struct StartArguments {
-  void (*body)(void*);
-  void* argument;
-};
-
-unsigned __stdcall Run(void* raw) {
-  const StartArguments start = *static_cast<StartArguments*>(raw);
-  delete static_cast<StartArguments*>(raw);
-  start.body(start.argument);
+unsigned __stdcall RunThread(void* thread) {
+  static_cast<Thread*>(thread)->Run();
   return 0;
 }
 
 }  // namespace
 
 int Thread::Start(void (*body)(void*), void* argument) {
-  auto* start = new StartArguments{body, argument};
-  const uintptr_t thread =
-      _beginthreadex(nullptr, kStackSize, Run, start, STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
-  if (thread == 0) {
-    delete start;
-    return uv::kEagain;
-  }
+  body_ = body;
+  argument_ = argument;
+  const uintptr_t thread = _beginthreadex(nullptr, kStackSize, RunThread, this,
+                                          STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+  if (thread == 0) return uv::kEagain;
   native_ = thread;
   started_ = true;
   return 0;

@@ -46,6 +46,12 @@ std::wstring NativePath(const std::string& path) {
   return L"\\\\?\\" + full;
 }
 
+std::wstring KernelPath(const std::wstring& native_path) {
+  if (StartsWith(native_path, L"\\\\?\\")) return L"\\??\\" + native_path.substr(4);
+  if (StartsWith(native_path, L"\\\\")) return L"\\??\\UNC\\" + native_path.substr(2);
+  return L"\\??\\" + native_path;
+}
+
 bool NamesADevice(const std::wstring& path) {
   if (StartsWith(path, L"\\\\.\\")) return true;
   if (StartsWith(path, L"\\\\?\\")) {

@@ -11,6 +11,9 @@ std::string Narrow(const std::wstring& utf16);
 // Absolute, and with the prefix that lifts the limit of 260 characters where that is needed.
 std::wstring NativePath(const std::string& path);
 
+// What CreateFileW() makes of a native path, for calls of the kernel itself.
+std::wstring KernelPath(const std::wstring& native_path);
+
 // A pipe or another device ("\\.\pipe\x", "NUL", "\\server\pipe\x"), not a path in a file system:
 // merely looking at one connects to it.
 bool NamesADevice(const std::wstring& native_path);

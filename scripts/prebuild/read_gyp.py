@@ -28,7 +28,7 @@ with tempfile.NamedTemporaryFile("w", suffix=".gypi") as include:
     _, _, targets, _ = gyp.Load(
         ["binding.gyp"],
         "gypd",
-        default_variables={"OS": system, "module_root_dir": root},
+        default_variables={"OS": system, "root": "."},
         includes=[include.name],
         depth=".",
         params={

@@ -88,7 +88,7 @@ export class Wine {
   async keepDesktop(node, addon) {
     const keep =
       `const addon = require(${JSON.stringify(`Z:${addon}`)});` +
-      'addon.startDispatcher(() => {}); addon.install([15]);' +
+      'addon.startThreads(() => {}, () => ""); addon.take(15, () => {});' +
       'setInterval(() => {}, 1e6); setTimeout(() => console.log("kept"), 1000)';
     const output = join(this.#environment.WINEPREFIX, 'desktop');
     const file = openSync(output, 'w');

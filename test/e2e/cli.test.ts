@@ -5,6 +5,7 @@ import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
 import { onNodeOnLinux, withCommand } from '../support/platform';
 import { ROOT, RUNTIME } from '../support/runtime';
+import { commandLine } from '../support/shell';
 
 const COMMAND = [...RUNTIME, join(ROOT, 'dist', 'cli.js')];
 
@@ -300,10 +301,10 @@ describe('stop', () => {
 
   test('says that it is waiting, and that it was in vain', async () => {
     const { pid } = await daemon({ sigterm: 'ignore' });
-    const { code, stdout, stderr } = await daemoniker('stop', pidFile, '--timeout', '0.5');
+    const { code, stdout, stderr } = await daemoniker('stop', pidFile, '--timeout', '1');
     expect({ code, stdout, stderr }).toEqual({
       code: 1,
-      stdout: `${pidFile}: process ${pid} still runs after 0.5 s\n`,
+      stdout: `${pidFile}: process ${pid} still runs after 1 s\n`,
       stderr: `${pidFile}: waiting for its process to end (1 s left)\n`,
     });
   });
@@ -355,8 +356,7 @@ withCommand(
   '/dev/null',
 )('on a terminal', () => {
   function onTerminal(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ending> {
-    const command = [...COMMAND, ...args].map((word) => `'${word}'`).join(' ');
-    return new Fixture(['script', '-qec', command, '/dev/null'], {
+    return new Fixture(['script', '-qec', commandLine([...COMMAND, ...args]), '/dev/null'], {
       env: {
         ...process.env,
         TERM: 'xterm-256color',
@@ -379,7 +379,7 @@ withCommand(
 
   test('stop shows how long it still waits, and wipes that away', async () => {
     await daemon({ sigterm: 'ignore' });
-    const { code, stdout } = await onTerminal({}, 'stop', pidFile, '--timeout', '0.5');
+    const { code, stdout } = await onTerminal({}, 'stop', pidFile, '--timeout', '1');
     expect(code).toBe(1);
     const [shown, wiped] = stdout.split('(1 s left)');
     expect(shown).toContain('waiting for its process to end');

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as timePasses } from 'node:timers/promises';
 import { SIGABRT, SIGINT, SIGTERM, send } from '../..';
 import { hangingWritePath } from '../support/addon';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
-import { Fixture, start, type FixtureOptions } from '../support/fixture';
+import { Fixture, SOON_MS, start, type FixtureOptions } from '../support/fixture';
 import { onLinux, onNodeOnUnix, onUnix, withCommand, withPreload } from '../support/platform';
 
 /** A process that has begun to run `code`. */
@@ -34,7 +34,7 @@ describe('a blocked event loop', () => {
     const took = performance.now() - sent;
     expect({ code, signal: seen }).toEqual(deathBy(name));
     expect(took).toBeGreaterThanOrEqual(299);
-    expect(took).toBeLessThan(2500); // the benchmark measures; this machine may be busy
+    expect(took).toBeLessThan(SOON_MS); // the benchmark measures; this machine may be busy
     expect(stderr).toMatch(
       new RegExp(
         `^daemoniker: ${name} from pid ${process.pid}.* was not handled within its deadline: ` +
@@ -64,10 +64,8 @@ describe('a blocked event loop', () => {
     const load = [1, 2, 3, 4].map(() => start('script', ["say('runs'); while (true);"]));
     for (const one of load) await one.hears('runs');
     const fixture = await begin('stuckForEver()', { deadline: 300 });
-    const sent = performance.now();
     send(pidFile, SIGTERM);
     expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
-    expect(performance.now() - sent).toBeLessThan(3000);
   });
 
   test('of a default handler ends the process as well', async () => {
@@ -86,27 +84,33 @@ describe('a blocked event loop', () => {
     expect(await fixture.end()).toMatchObject({ code: 143, signal: null });
   });
 
-  onNodeOnUnix.test('says where it is stuck', async () => {
-    // The end does not wait long for the main thread's answer, which a busy machine may delay.
-    let stderr = '';
-    for (let round = 0; round < 5 && !stderr.includes('stuckForEver'); round++) {
-      const fixture = await begin('stuckForEver()', { deadline: 100 });
+  /**
+   * What the end of a process that is stuck says of the place. It waits for the main thread's answer
+   * for some milliseconds only, in which a busy machine may have no time for that thread: so several
+   * processes end, until one has said it.
+   */
+  async function obituaryWithPlace(code: string): Promise<string> {
+    for (let round = 0; round < 20; round++) {
+      const fixture = await begin(code, { deadline: 100 });
       send(pidFile, SIGTERM);
-      ({ stderr } = await fixture.end());
+      const { stderr, ...ending } = await fixture.end();
+      expect(ending).toMatchObject(deathBy('SIGTERM'));
+      if (stderr.includes('stuckForEver')) return stderr;
     }
-    expect(stderr).toMatch(
+    throw new Error('none has said where it was stuck');
+  }
+
+  onNodeOnUnix.test('says where it is stuck', async () => {
+    expect(await obituaryWithPlace('stuckForEver()')).toMatch(
       /ending the process\n {4}at .*stuckForEver \(.*blocked\.cjs:\d+:\d+\)\n/,
     );
   });
 
   // Whoever overrides this may run anything: that must not happen in the middle of other code.
   onNodeOnUnix.test('says so without running any JavaScript', async () => {
-    const code = `Error.prepareStackTrace = () => { process.exit(9); }; stuckForEver();`;
-    const fixture = await begin(code, { deadline: 100 });
-    send(pidFile, SIGTERM);
-    const ending = await fixture.end();
-    expect(ending).toMatchObject(deathBy('SIGTERM'));
-    expect(ending.stderr).toContain('stuckForEver');
+    await obituaryWithPlace(
+      'Error.prepareStackTrace = () => { process.exit(9); }; stuckForEver();',
+    );
   });
 });
 
@@ -122,10 +126,8 @@ describe('a stderr that nobody reads', () => {
     fixture.child.stderr?.pause();
     const exited = once(fixture.child, 'exit');
     await fixture.hears('begins');
-    const sent = performance.now();
     send(pidFile, SIGTERM);
-    await exited;
-    expect(performance.now() - sent).toBeLessThan(2500);
+    await exited; // before anybody has read
     fixture.child.stderr?.resume();
     expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
   });
@@ -140,10 +142,8 @@ describe('a stderr that nobody reads', () => {
         { deadline: 300 },
         { stdio: ['pipe', 'pipe', end] as const as FixtureOptions['stdio'] },
       );
-      const sent = performance.now();
       send(pidFile, SIGTERM);
       expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
-      expect(performance.now() - sent).toBeLessThan(2500);
     } finally {
       closeSync(end);
     }
@@ -151,12 +151,15 @@ describe('a stderr that nobody reads', () => {
 });
 
 describe('nothing is ended', () => {
-  const BLOCK_PAST_THE_DEADLINE = "blockFor(500); say('free'); process.exit(5)";
+  /** Where something must happen before the deadline, a busy machine is given time for it. */
+  const AMPLE = 1000;
+  const blockPast = (deadline: number): string =>
+    `blockFor(${deadline + 300}); say('free'); process.exit(5)`;
 
   test('by a signal that was handled in time', async () => {
     const fixture = await begin(
-      `handler.sigint = () => { ${BLOCK_PAST_THE_DEADLINE} }; liveOn(); say('set');`,
-      { deadline: 200 },
+      `handler.sigint = () => { ${blockPast(AMPLE)} }; liveOn(); say('set');`,
+      { deadline: AMPLE },
     );
     await fixture.hears('set');
     send(pidFile, SIGTERM);
@@ -167,20 +170,20 @@ describe('nothing is ended', () => {
 
   test('by a signal that is ignored', async () => {
     const settings = { deadline: 100, sigterm: 'ignore' };
-    const fixture = await begin(BLOCK_PAST_THE_DEADLINE, settings);
+    const fixture = await begin(blockPast(100), settings);
     send(pidFile, SIGTERM);
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
 
   test('by a signal that is ignored by now', async () => {
-    const code = `handler.sigterm = daemoniker.IGNORE_SIGNAL; ${BLOCK_PAST_THE_DEADLINE}`;
-    const fixture = await begin(code, { deadline: 300 });
+    const code = `handler.sigterm = daemoniker.IGNORE_SIGNAL; ${blockPast(AMPLE)}`;
+    const fixture = await begin(code, { deadline: AMPLE });
     send(pidFile, SIGTERM);
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
 
   test('without a deadline', async () => {
-    const fixture = await begin(BLOCK_PAST_THE_DEADLINE, {});
+    const fixture = await begin(blockPast(0), {});
     send(pidFile, SIGTERM);
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
@@ -192,7 +195,7 @@ describe('nothing is ended', () => {
       blockFor(20);
       handler.stop();
       say('stopped');
-      ${BLOCK_PAST_THE_DEADLINE}
+      ${blockPast(200)}
     `;
     const fixture = await begin(code, { deadline: 200 });
     await fixture.hears('stopped');
@@ -200,28 +203,32 @@ describe('nothing is ended', () => {
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
 
-  // What waits then is dropped. The dispatcher lives on, for exitWithin().
+  // What waits then is dropped. The watcher lives on, for exitWithin().
   test("by a signal that came during 'exit', once the handler is stopped", async () => {
     const code = `
       handler.exitWithin(60000);
       process.prependListener('exit', () => daemoniker.send(handler.pidFile, 'SIGTERM'));
       // After ours, so it runs when the handler has been stopped.
-      process.on('exit', () => { blockFor(600); say('cleaned'); });
+      process.on('exit', () => { blockFor(${AMPLE + 300}); say('cleaned'); });
       process.exit(5);
     `;
-    const fixture = await begin(code, { deadline: 200 });
+    const fixture = await begin(code, { deadline: AMPLE });
     await fixture.hears('cleaned');
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
 
   test('by what arrived before there was a deadline', async () => {
+    const sent = join(directory, 'sent');
     const code = `
-      blockFor(600);
+      const { existsSync } = require('node:fs');
+      while (!existsSync(${JSON.stringify(sent)}));
+      blockFor(${AMPLE + 300});
       handler.sigterm = (signum) => { say('handled', { signum }); process.exit(5); };
       blockFor(100);
     `;
-    const fixture = await begin(code, { deadline: 400, sigterm: 'ignore' });
+    const fixture = await begin(code, { deadline: AMPLE, sigterm: 'ignore' });
     send(pidFile, SIGTERM);
+    writeFileSync(sent, '');
     await fixture.hears('handled');
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
@@ -234,11 +241,11 @@ describe('nothing is ended', () => {
       while (!existsSync(${JSON.stringify(flag)}));
       liveOn();
     `;
-    const fixture = await begin(code, { deadline: 400 });
+    const fixture = await begin(code, { deadline: AMPLE });
     send(pidFile, SIGTERM);
     await timePasses(100); // some of the deadline is used up
     fixture.kill('SIGSTOP');
-    await timePasses(800); // what the test is about: the deadline passes
+    await timePasses(AMPLE + 300); // what the test is about: the deadline passes
     writeFileSync(flag, '');
     fixture.kill('SIGCONT');
     await fixture.hears('handled');
@@ -250,11 +257,11 @@ describe('nothing is ended', () => {
 // Stopped before anything but the signal handler itself could run.
 onLinux('a free event loop', () => {
   test('is not taken for a blocked one when the process is stopped just after the signal', async () => {
-    const fixture = await begin('liveOn()', { deadline: 150 });
-    for (let round = 0; round < 10; round++) {
+    const fixture = await begin('liveOn()', { deadline: 400 });
+    for (let round = 0; round < 8; round++) {
       send(pidFile, SIGTERM);
       fixture.kill('SIGSTOP');
-      await timePasses(300); // what the test is about: the deadline passes
+      await timePasses(600); // what the test is about: the deadline passes
       fixture.kill('SIGCONT');
       await fixture.hears('handled');
     }
@@ -266,11 +273,16 @@ onLinux('a free event loop', () => {
 withPreload('a stderr that hangs', () => {
   test('does not delay the end', async () => {
     const stderr = join(directory, 'stderr'); // a socket has no disk
-    const preloaded = [process.env['LD_PRELOAD'], hangingWritePath()].filter(Boolean).join(' ');
+    // A relative path: spaces separate in LD_PRELOAD, and nothing protects one.
+    const library = hangingWritePath();
+    const preloaded = [process.env['LD_PRELOAD'], `./${basename(library)}`].filter(Boolean);
     const fixture = await begin(
       'stuckForEver()',
       { deadline: 100 },
-      { wrapper: ['sh', '-c', `LD_PRELOAD='${preloaded}' exec "$@" 2>"$0"`, stderr] },
+      {
+        wrapper: ['sh', '-c', `LD_PRELOAD='${preloaded.join(' ')}' exec "$@" 2>"$0"`, stderr],
+        cwd: dirname(library),
+      },
     );
     send(pidFile, SIGTERM);
     expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));

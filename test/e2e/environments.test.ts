@@ -53,7 +53,7 @@ withCommand(
     daemon.child.stdin?.write('\x03');
     const { code } = await daemon.end();
     expect(code).toBe(130);
-    expect(daemon.stdout).toContain('daemoniker: SIGINT received; ending by it');
+    expect(daemon.stdout).toContain('daemoniker: SIGINT received; ending the process');
     expect(daemon.said.at(-1)).toMatchObject({ event: 'exit', code: 130 });
   });
 });
@@ -112,7 +112,7 @@ withCommand(
     expect(await daemon.end()).toMatchObject({
       code: 143,
       signal: null,
-      stderr: 'daemoniker: SIGTERM received; ending by it\n',
+      stderr: 'daemoniker: SIGTERM received; ending the process\n',
     });
     expect(daemon.said.at(-1)).toMatchObject({ event: 'exit', code: 143 });
   });

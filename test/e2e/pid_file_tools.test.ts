@@ -2,7 +2,8 @@
 import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
-import { asRoot, onUnix, withTools } from '../support/platform';
+import { asRoot } from '../support/nobody';
+import { onUnix, withTools } from '../support/platform';
 
 let daemon: Fixture;
 

@@ -10,6 +10,7 @@ import { onUnix } from '../support/platform';
 import { run, type Tools } from '../support/program';
 import { FIXTURES, NAME, RUNTIME } from '../support/runtime';
 import { SENT } from '../support/sending';
+import { commandLine } from '../support/shell';
 
 afterEach(endAll);
 
@@ -194,10 +195,8 @@ onUnix('the default handler, where nobody listens, with sh and FIFOs', () => {
       new daemoniker.SignalHandler1(null).start();
       signalMyself('SIGTERM');
     }`;
-    const quoted = [...RUNTIME, join(FIXTURES, 'program.cjs'), source]
-      .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
-      .join(' ');
-    const { stdout } = spawnSync('sh', ['-c', `${quoted}; echo $?`], { encoding: 'utf8' });
+    const command = commandLine([...RUNTIME, join(FIXTURES, 'program.cjs'), source]);
+    const { stdout } = spawnSync('sh', ['-c', `${command}; echo $?`], { encoding: 'utf8' });
     expect(stdout.trim()).toBe('143');
   });
 

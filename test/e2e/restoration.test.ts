@@ -1,10 +1,18 @@
 // After stop() everything is as it was before start(), unless somebody else changed it meanwhile.
-import { onLinux, onNode, onNodeOnLinux, onUnix, testUnlessOn } from '../support/platform';
+import {
+  onLinux,
+  onNode,
+  onNodeOnLinux,
+  onUnix,
+  testUnlessOn,
+  withTools,
+} from '../support/platform';
 import { addonPath } from '../support/addon';
 import type { NativeHelper } from '../support/addon';
 import { deathWithoutHandler } from '../support/endings';
-import { endAll, type Fixture } from '../support/fixture';
-import { signalSet, signalSetOf, statusAtRest } from '../support/proc';
+import { Fixture, endAll } from '../support/fixture';
+import { asRoot } from '../support/nobody';
+import { signalSet, signalSetOf, statusAtRest, threads } from '../support/proc';
 import { run } from '../support/program';
 import { IS_WINDOWS, NAME } from '../support/runtime';
 
@@ -153,51 +161,62 @@ onUnix('dispositions', () => {
       await program.hears('handled');
     },
   );
+});
 
-  test('are as before when start() fails half-way, and the next start() works', async () => {
-    const program = run(
-      ({ daemoniker, say, args, require, signals, signalMyself }) => {
-        const helper = require(args[0] as string) as NativeHelper;
-        const fs = require('node:fs') as typeof import('node:fs');
-        const look = (): string =>
-          [signals.SIGINT, signals.SIGTERM, signals.SIGABRT]
-            .map((signum) => helper.disposition(signum))
-            .join();
-        const before = look();
-        let handled = 0;
-        const handler = new daemoniker.SignalHandler1(null, { sigterm: () => handled++ });
-        const open: number[] = [];
-        try {
-          for (;;) open.push(fs.openSync('/dev/null', 'r'));
-        } catch {
-          // No descriptor is left.
-        }
-        let refused: unknown;
-        try {
-          handler.start();
-        } catch (error) {
-          refused = error;
-        }
-        for (const fd of open) fs.closeSync(fd);
-        const { name, code, errno } = refused as Error & { code: string; errno: number };
-        const same = look() === before;
-        const listeners = process.listenerCount('SIGTERM');
-        handler.start();
-        signalMyself('SIGTERM');
-        handler.stop();
-        say('result', { name, code, errno, same, listeners, handled });
+// It has begun by then: the first thread may be there when there is none left for the second.
+asRoot('dispositions', () => {
+  withTools('prlimit')('of a user without threads', () => {
+    /** Nobody else's, so that nobody else uses up what it may have. */
+    const user = { uid: 54321, gid: 54321 };
+
+    onNodeOnLinux.test.each([0, 1])(
+      'are as before when start() finds only %s threads left, and the next start() works',
+      async (left) => {
+        const program = run(
+          ({ daemoniker, say, args, require, signalMyself, dispositions, onCommand }) => {
+            const { readdirSync } = require('node:fs') as typeof import('node:fs');
+            const look = (): object => ({
+              dispositions: dispositions(args[0] as string),
+              listeners: ['SIGINT', 'SIGTERM', 'SIGABRT', 'exit', 'beforeExit', 'newListener'].map(
+                (event) => process.listenerCount(event),
+              ),
+              threads: readdirSync('/proc/self/task').length,
+            });
+            const before = look();
+            let handled = 0;
+            const handler = new daemoniker.SignalHandler1(null, { sigterm: () => handled++ });
+            onCommand((command) => {
+              try {
+                handler.start();
+                signalMyself('SIGTERM');
+                handler.stop();
+                say(command, { handled });
+              } catch (error) {
+                const { name, code, errno } = error as Error & { code: string; errno: number };
+                say(command, { name, code, errno, before, after: look() });
+              }
+            });
+            say('ready');
+          },
+          [addonPath()],
+          user,
+        );
+        await program.hears('ready');
+        const leave = async (count: number): Promise<void> => {
+          const most = `--nproc=${threads(program.pid) + count}:`;
+          const prlimit = new Fixture(['prlimit', `--pid=${program.pid}`, most], user);
+          expect(await prlimit.end()).toMatchObject({ code: 0 });
+        };
+        await leave(left);
+        program.tell('refused');
+        const refused = await program.hears('refused');
+        expect(refused).toMatchObject({ name: 'SignalError', code: 'EAGAIN', errno: -11 });
+        expect(refused['after']).toEqual(refused['before']);
+        await leave(100);
+        program.tell('started');
+        expect(await program.hears('started')).toMatchObject({ handled: 1 });
       },
-      [addonPath()],
-      { wrapper: ['sh', '-c', 'ulimit -n 64; exec "$@"', 'sh'] },
     );
-    expect(await program.hears('result')).toMatchObject({
-      name: 'SignalError',
-      code: 'EMFILE',
-      errno: -24,
-      same: true,
-      listeners: 0,
-      handled: 1,
-    });
   });
 });
 

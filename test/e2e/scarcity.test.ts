@@ -3,7 +3,8 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture } from '../support/fixture';
-import { NOBODY, asRoot, onNodeOnLinux, withTools } from '../support/platform';
+import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
+import { onNodeOnLinux, withTools } from '../support/platform';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -163,14 +164,14 @@ asRoot('with no thread left', () => {
   withTools('prlimit')('for a user', () => {
     /** A process that may not have one more. */
     async function withoutThreads(): Promise<Session> {
-      const session = await Session.start(NOBODY);
+      const session = await Session.start(AS_NOBODY);
       await new Fixture(['prlimit', `--pid=${session.pid}`, '--nproc=1:1'], NOBODY).end();
       return session;
     }
 
     onNodeOnLinux.test('terminate() is EAGAIN and signals nobody', async () => {
       chmodSync(directory, 0o777);
-      const daemon = await Session.start(NOBODY);
+      const daemon = await Session.start(AS_NOBODY);
       await daemon.value(START, pidFile);
       const session = await withoutThreads();
       expect(await session.error('terminate($0)', pidFile)).toMatchObject({

@@ -5,8 +5,9 @@ import { PidFile, PidFileError, SIGTERM, SignalError, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { start } from '../support/fixture';
-import { NOBODY, asRoot, onLinux, onLinuxAndWindows, withTools } from '../support/platform';
-import { lockHolder, makeZombie, startProgram, stateOf } from '../support/processes';
+import { AS_NOBODY, FOR_NOBODY, asRoot } from '../support/nobody';
+import { onLinux, onLinuxAndWindows, withTools } from '../support/platform';
+import { eventually, lockHolder, makeZombie, startProgram, stateOf } from '../support/processes';
 import { FIXTURES } from '../support/runtime';
 import { Session } from '../support/session';
 
@@ -46,8 +47,10 @@ describe('a process that started after the file was written has its number by ch
 
   test('within the two seconds that clocks may differ it is taken for the daemon', async () => {
     const before = Date.now();
-    const daemon = await Session.start();
-    writePidFile(daemon.pid, new Date(before - 1000));
+    const starting = Session.start();
+    const after = Date.now(); // it has been started by now, however long it takes to be ready
+    const daemon = await starting;
+    writePidFile(daemon.pid, new Date(after - 1000));
     send(pidFile, 0);
     writePidFile(daemon.pid, new Date(before - 2500));
     expect(caught(() => send(pidFile, 0))).toMatchObject({ code: 'ERR_PID_FILE_STALE' });
@@ -123,14 +126,14 @@ onLinux('on Linux', () => {
         [
           'python3',
           '-c',
-          'import ctypes, platform, sys, threading, time\n' +
+          'import ctypes, platform, sys, threading\n' +
             'threading.Thread(target=sys.stdin.read).start()\n' +
-            'threading.Timer(0.2, lambda: print("runs", flush=True)).start()\n' +
+            'print("runs", flush=True)\n' +
             'ctypes.CDLL(None).syscall(60 if platform.machine() == "x86_64" else 93, 0)',
         ],
         'runs',
       );
-      expect(stateOf(program.pid)).toBe('Z');
+      await eventually('its main thread has ended', () => stateOf(program.pid) === 'Z');
       writePidFile(program.pid);
       expect(ping(pidFile)).toBe(true);
       send(pidFile, 0);
@@ -227,31 +230,46 @@ onLinux('on Linux', () => {
     test('asking takes no lock, so it never disturbs a daemon that is just starting', async () => {
       writePidFile(process.pid);
       const asker = await Session.start();
-      const asked = asker.value(
-        `(() => {
-          say('asking');
-          let asked = 0;
-          for (const end = Date.now() + 1500; Date.now() < end; asked++) ping($0);
-          return asked;
-        })()`,
-        pidFile,
-      );
+      const stop = join(directory, 'stop');
       // One attempt each time; the package itself would try again.
       const attempts = await startProgram(
         [
           'python3',
           '-c',
-          'import fcntl, struct, sys\n' +
+          'import fcntl, os, struct, sys\n' +
             'file = open(sys.argv[1], "r+")\n' +
             'def lock(kind): fcntl.fcntl(file, 37, struct.pack("hhqqi4x", kind, 0, 0, 0, 0))\n' +
-            'for _ in range(100000): lock(fcntl.F_WRLCK); lock(fcntl.F_UNLCK)\n' +
+            'print("tries", flush=True)\n' +
+            'while not os.path.exists(sys.argv[2]):\n' +
+            '    for _ in range(1000): lock(fcntl.F_WRLCK); lock(fcntl.F_UNLCK)\n' +
+            '    print("a thousand times", flush=True)\n' +
             'print("never refused", flush=True)',
           pidFile,
+          stop,
         ],
-        'never refused',
+        'tries',
       );
+      const asked = asker.value(
+        `(() => {
+          const { existsSync } = require('node:fs');
+          let asked = 0;
+          while (!existsSync($1)) {
+            ping($0);
+            if (++asked === 10_000) say('has asked');
+          }
+          return asked;
+        })()`,
+        pidFile,
+        stop,
+      );
+      await asker.fixture.hears('has asked');
+      const attempted = (): number => attempts.stdout.split('times').length - 1;
+      const before = attempted();
+      await attempts.until('more attempts', () => attempted() >= before + 50);
+      writeFileSync(stop, '');
       expect((await attempts.end()).code).toBe(0);
-      expect(await asked).toBeGreaterThan(1000);
+      expect(attempts.stdout).toContain('never refused');
+      expect(await asked).toBeGreaterThan(10_000);
     });
   });
 });
@@ -261,7 +279,7 @@ asRoot('with other users and namespaces', () => {
     const daemon = await Session.start();
     chmodSync(directory, 0o755);
     await daemon.value(START, pidFile);
-    const nobody = await Session.start(NOBODY);
+    const nobody = await Session.start(AS_NOBODY);
     const error = await nobody.error('send($0, SIGTERM)', pidFile);
     expect(error).toMatchObject({ name: 'SignalError', code: 'EPERM', path: pidFile, errno: -1 });
     expect(error['pid']).toBe(daemon.pid);
@@ -273,7 +291,7 @@ asRoot('with other users and namespaces', () => {
 
   test('a file that may not be read is EACCES, for ping() too', async () => {
     writePidFile(process.pid);
-    const nobody = await Session.start(NOBODY);
+    const nobody = await Session.start(AS_NOBODY);
     for (const ask of ['send($0, 0)', 'ping($0)']) {
       expect(await nobody.error(ask, pidFile)).toMatchObject({
         isPidFileError: true,
@@ -286,7 +304,7 @@ asRoot('with other users and namespaces', () => {
     chmodSync(directory, 0o755);
     const daemon = await Session.start();
     await daemon.value(START, pidFile);
-    const nobody = await Session.start(NOBODY);
+    const nobody = await Session.start(AS_NOBODY);
     utimesSync(pidFile, LONG_AGO, LONG_AGO);
     expect(await nobody.error('send($0, 0)', pidFile)).toMatchObject({
       code: 'ERR_PID_FILE_STALE',
@@ -304,6 +322,7 @@ asRoot('with other users and namespaces', () => {
       chmodSync(pidFile, 0o666);
       const unprivileged = 'setpriv --reuid=65534 --regid=65534 --clear-groups "$@"';
       const nobody = await Session.start({
+        ...FOR_NOBODY,
         wrapper: [
           ...['unshare', '--pid', '--mount-proc', '--fork', '--kill-child'],
           ...['sh', '-c', `mount -o remount,hidepid=2 /proc; ${unprivileged}; exit`, 'sh'],
@@ -323,6 +342,7 @@ asRoot('with other users and namespaces', () => {
       const daemon = await Session.start();
       await daemon.value(START, pidFile);
       const nobody = await Session.start({
+        ...FOR_NOBODY,
         wrapper: [
           ...[...refusing, 'unshare', '--mount', '--propagation', 'private'],
           ...['sh', '-c', 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', 'sh'],

@@ -4,7 +4,8 @@ import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { directory, pidFile } from '../support/each_test';
 import { start } from '../support/fixture';
-import { NOBODY, asRoot, onLinux, withTools } from '../support/platform';
+import { FOR_NOBODY, NOBODY, asRoot } from '../support/nobody';
+import { onLinux, withTools } from '../support/platform';
 import { lockHolder, makeZombie, startProgram } from '../support/processes';
 import { FIXTURES } from '../support/runtime';
 import { Session } from '../support/session';
@@ -75,7 +76,7 @@ asRoot('with another user', () => {
       await daemon.value('(PidFile.acquire($0), true)', pidFile);
       const { wrapper } = refusing('pidfd_open=ENOSYS');
       // The filter first, as root: nobody may not be able to run root's python3.
-      const nobody = await Session.start({ wrapper: [...wrapper, ...SETPRIV] });
+      const nobody = await Session.start({ ...FOR_NOBODY, wrapper: [...wrapper, ...SETPRIV] });
       expect(await nobody.error('send($0, SIGTERM)', pidFile)).toMatchObject({
         code: 'EPERM',
         pid: daemon.pid,

@@ -85,17 +85,20 @@ describe(`a signal by ${IS_WINDOWS ? 'send()' : 'kill(2)'}`, () => {
       signalMyself('SIGTERM');
       onCommand(() => undefined);
     });
-    expect(await daemon.hears('record')).toMatchObject({
+    const record = await daemon.hears('record');
+    expect(record).toMatchObject({
       signum: 15,
       name: 'SIGTERM',
       origin: SENT,
       count: 1,
       isDate: true,
-      message: `SIGTERM received from pid ${daemon.pid}`,
       keys: ['pid', 'uid', 'command'],
     });
     const { text, json } = await daemon.hears('text');
-    expect(text).toContain(`SIGTERM received from pid ${daemon.pid}`);
+    const { message, sender } = json as { message: string; sender: { command: string } };
+    expect(message).toBe(`SIGTERM received from pid ${daemon.pid} (${sender.command})`);
+    expect(record['message']).toBe(message);
+    expect(text).toContain(message);
     expect(json).toMatchObject({ signum: 15, origin: SENT, sender: { pid: daemon.pid } });
   });
 });

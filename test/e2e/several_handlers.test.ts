@@ -1,12 +1,17 @@
 // Several handlers in one process, and several copies of the package.
 import type { SignalHandler1 } from '../..';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { addonPath } from '../support/addon';
-import { directory } from '../support/each_test';
+import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
+import { endAll } from '../support/fixture';
+import { copyPackage } from '../support/package_copy';
+import { onNode } from '../support/platform';
 import { run } from '../support/program';
-import { ROOT } from '../support/runtime';
+import { IS_WINDOWS, ROOT } from '../support/runtime';
+
+afterEach(endAll);
 
 describe('of several handlers', () => {
   test.each([['ABC'], ['ACB'], ['BAC'], ['BCA'], ['CAB'], ['CBA']])(
@@ -77,6 +82,67 @@ describe('of several handlers', () => {
     expect(program.said.map(({ event }) => event)).toEqual(['stopped', 'above']);
   });
 
+  // Of the host's 'newListener' event, or of async_hooks: it runs in the middle of start().
+  onNode.test.each(['exit', 'beforeExit', 'SIGTERM', 'daemoniker', 'SignalHandler1'])(
+    'one that is started in the middle of the start of another (at %s) works, and so does that one',
+    async (when) => {
+      const program = run(
+        ({ daemoniker, say, args, require, dispositions, signalMyself, onCommand }) => {
+          const [path, when] = args as [string, string];
+          const { createHook } = require('node:async_hooks') as typeof import('node:async_hooks');
+          const events = ['SIGINT', 'SIGTERM', 'SIGABRT', 'exit', 'beforeExit'];
+          const look = (): object => ({
+            dispositions: dispositions(path),
+            listeners: events.map((event) => process.listenerCount(event)),
+          });
+          const before = look();
+          const make = (name: string): SignalHandler1 =>
+            new daemoniker.SignalHandler1(null, { sigterm: () => say('handled', { name }) });
+          const outer = make('outer');
+          const inner = make('inner');
+          let isIn = false;
+          const startInner = (what: unknown): void => {
+            if (isIn || what !== when) return;
+            isIn = true;
+            inner.start();
+          };
+          process.on('newListener', startInner);
+          const hook = createHook({ init: (_, type) => startInner(type) }).enable();
+          outer.start();
+          hook.disable();
+          process.off('newListener', startInner);
+          say('started', { isIn });
+          if (!isIn) inner.start();
+          // The outer one's resource is made before it begins to handle signals.
+          const newest = when === 'SignalHandler1' ? outer : inner;
+          const older = newest === inner ? outer : inner;
+          onCommand((command) => {
+            if (command === 'newest') {
+              newest.stop();
+              signalMyself('SIGTERM');
+            } else {
+              older.stop();
+              say('stopped', { before, after: look() });
+            }
+          });
+          signalMyself('SIGTERM');
+        },
+        [addonPath(), when],
+      );
+      // Windows needs no listener of the signal.
+      expect(await program.hears('started')).toMatchObject({
+        isIn: !(IS_WINDOWS && when === 'SIGTERM'),
+      });
+      const order = when === 'SignalHandler1' ? ['outer', 'inner'] : ['inner', 'outer'];
+      expect(await program.hears('handled')).toMatchObject({ name: order[0] });
+      program.tell('newest');
+      expect(await program.hears('handled')).toMatchObject({ name: order[1] });
+      program.tell('older');
+      const { before, after } = await program.hears('stopped');
+      expect(after).toEqual(before);
+    },
+  );
+
   test('each has its own record, and its own handlers', async () => {
     const program = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {
       const below = new daemoniker.SignalHandler1(null).start();
@@ -90,27 +156,18 @@ describe('of several handlers', () => {
   });
 });
 
-/** A second installation of the package, as another dependency might bring one along. */
-function copyPackage(): string {
-  const copy = join(directory, 'copy');
-  for (const part of [
-    'package.json',
-    'dist',
-    'build/Release',
-    'prebuilds',
-    'node_modules/node-gyp-build',
-  ]) {
-    if (!existsSync(join(ROOT, part))) continue;
-    mkdirSync(dirname(join(copy, part)), { recursive: true });
-    cpSync(join(ROOT, part), join(copy, part), {
-      recursive: true,
-      filter: (path) => !path.includes('obj.target') && !path.includes('.deps'),
-    });
-  }
-  return copy;
-}
-
 describe('two copies of the package', () => {
+  /** A second installation of the package, as another dependency might bring one along. */
+  let copy: string;
+
+  // Below the root: a temporary directory may be one in which nothing can be executed.
+  beforeAll(() => {
+    mkdirSync(join(ROOT, 'build', 'test'), { recursive: true });
+    copy = temporaryDirectory(join(ROOT, 'build', 'test'));
+    copyPackage(copy);
+  });
+  afterAll(() => removeDirectory(copy));
+
   test.each([
     ['first', 'first', 'second'],
     ['first', 'second', 'first'],
@@ -166,7 +223,7 @@ describe('two copies of the package', () => {
         }
         signalMyself('SIGTERM');
       },
-      [addonPath(), copyPackage(), ...order],
+      [addonPath(), copy, ...order],
     );
     const result = await program.hears('result');
     const [startedFirst, stoppedFirst] = order;
@@ -186,7 +243,7 @@ describe('two copies of the package', () => {
         onCommand(() => undefined);
         say('ready');
       },
-      [copyPackage()],
+      [copy],
     );
     await program.hears('ready');
     program.kill('SIGTERM');

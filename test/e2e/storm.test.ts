@@ -33,8 +33,8 @@ async function counts(daemon: Fixture, sent: number): Promise<void> {
 
 /** A send() waits for its acknowledgement, as kill(2) does not, and takes 10 ms or more under Wine. */
 const AMOUNT = IS_WINDOWS
-  ? { storms: 10, signals: 40, rounds: 2, ofEach: 100, atLeast: 50 }
-  : { storms: 40, signals: 150, rounds: 10, ofEach: 4000, atLeast: 1000 };
+  ? { storms: 10, signals: 40, rounds: 2, ofEach: 100, atLeast: 200 }
+  : { storms: 40, signals: 150, rounds: 10, ofEach: 4000, atLeast: 15_000 };
 
 onLinuxAndWindows('under a storm', () => {
   test('every signal is counted exactly once, and the last is not left lying', async () => {
@@ -61,7 +61,7 @@ onLinuxAndWindows('under a storm', () => {
     }
   });
 
-  test('and listeners that come and go on process for five seconds, every signal is ours', async () => {
+  test('and listeners that come and go on process all the time, every signal is ours', async () => {
     const daemon = run(({ daemoniker, say, onCommand }) => {
       let counted = 0;
       let changes = 0;
@@ -80,25 +80,25 @@ onLinuxAndWindows('under a storm', () => {
           for (const listener of listeners) process.off(name, listener);
           for (const listener of process.listeners(name).slice(1)) process.off(name, listener);
         }
+        if (changes === 20_000) say('changed');
         if (storming) setImmediate(change);
       };
       change();
       onCommand(() => {
         storming = false;
-        setInterval(() => say('counted', { counted, changes, stolen }), 20);
+        setInterval(() => say('counted', { counted, stolen }), 20);
       });
       say('ready');
     });
     await daemon.hears('ready');
     let sent = 0;
-    for (const end = Date.now() + 5000; Date.now() < end;) {
+    const hasChanged = (): boolean => daemon.said.some(({ event }) => event === 'changed');
+    while (sent < AMOUNT.atLeast || !hasChanged()) {
       for (let i = 0; i < AMOUNT.signals; i++, sent++) signalThrough(daemon.pid, 'SIGTERM');
       await new Promise(setImmediate);
     }
     daemon.tell('stop');
     await counts(daemon, sent);
     expect(daemon.said.at(-1)).toMatchObject({ stolen: 0 });
-    expect(daemon.said.at(-1)?.['changes']).toBeGreaterThan(1000);
-    expect(sent).toBeGreaterThan(AMOUNT.atLeast);
   });
 });

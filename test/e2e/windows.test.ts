@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { SIGINT, SIGTERM, SignalError, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
-import { Fixture, start } from '../support/fixture';
+import { deathBy, deathWithoutHandler } from '../support/endings';
+import { Fixture, SOON_MS, start } from '../support/fixture';
 import { onWindows } from '../support/platform';
 import { FIXTURES, RUNTIME } from '../support/runtime';
 import {
@@ -53,7 +54,7 @@ onWindows('send()', () => {
     writeFileSync(pidFile, `${fixture.pid}\n`);
     const begun = Date.now();
     expect(caught(() => send(pidFile, SIGTERM))).toMatchObject({ code: 'ETIMEDOUT' });
-    expect(Date.now() - begun).toBeLessThan(5000);
+    expect(Date.now() - begun).toBeLessThan(SOON_MS);
     expect(fixture.child.exitCode).toBeNull();
   });
 
@@ -88,6 +89,46 @@ onWindows('send()', () => {
   });
 });
 
+/** Has the daemon say and wait for a while after each signal that it takes or gives back. */
+async function slowDown(fixture: Fixture, change: 'take' | 'giveBack'): Promise<void> {
+  const slower = `(() => {
+    const key = Object.getOwnPropertySymbols(process)
+      .find(({ description }) => description.startsWith('daemoniker.registry.'));
+    const { native } = process[key];
+    const { ${change}: change } = native;
+    native.${change} = (...args) => {
+      const result = change(...args);
+      require('./say.cjs').say('${change}');
+      for (const end = Date.now() + 200; Date.now() < end; );
+      return result;
+    };
+  })()`;
+  fixture.tell(`eval ${slower.replaceAll('\n', ' ')}`);
+  await fixture.hears('value');
+}
+
+onWindows('a signal is not refused', () => {
+  test('while others are given back: there is no handler any more', async () => {
+    const fixture = await daemon();
+    await slowDown(fixture, 'giveBack');
+    fixture.tell('stop');
+    await fixture.hears('giveBack');
+    fixture.kill('SIGINT');
+    expect(await fixture.end()).toMatchObject(deathWithoutHandler('SIGINT'));
+  });
+
+  test('while others are taken: it is handled', async () => {
+    const fixture = await daemon();
+    fixture.tell('stop');
+    await fixture.hears('done');
+    await slowDown(fixture, 'take');
+    fixture.tell('start');
+    await fixture.hears('take');
+    fixture.kill('SIGABRT');
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGABRT' });
+  });
+});
+
 onWindows('stop()', () => {
   test('and start() again and again', async () => {
     const fixture = await daemon();
@@ -99,6 +140,20 @@ onWindows('stop()', () => {
       fixture.tell('start');
       await fixture.hears('done');
     }
+  });
+});
+
+onWindows('deadline', () => {
+  test('ends a process in which nobody can allocate any more, its PID file included', async () => {
+    const settings = JSON.stringify({ deadline: 300 });
+    const fixture = start('blocked', [pidFile, settings, 'stuckForEver()']);
+    await fixture.hears('begins');
+    tool('hold-heap', fixture.pid);
+    send(pidFile, SIGTERM);
+    const { code, signal, stderr } = await fixture.end();
+    expect({ code, signal }).toEqual(deathBy('SIGTERM'));
+    expect(stderr).toContain('was not handled within its deadline');
+    expect(existsSync(pidFile)).toBe(false);
   });
 });
 

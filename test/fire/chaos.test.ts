@@ -171,7 +171,7 @@ onNodeOnLinux('daemons that end at any moment, in any way', () => {
         try {
           while (left-- > 0) await liveAndDie(pidFile, random);
         } catch (error) {
-          left = 0; // the other lanes end with their round, so that a second try has the machine
+          left = 0; // the other lanes end with their round
           throw error;
         }
         PidFile.acquire(pidFile).release();

@@ -566,10 +566,12 @@ void ExitLimits() {
     }
     if (turn % 16 == 0) host::Turn(1);
   }
-  watcher::SetExitLimit(60 * kSecond, SIGINT, true);
-  watcher::SetExitLimit(kSecond / 10, SIGINT, false);
-  watcher::SetExitLimit(60 * kSecond, SIGTERM, false);
-  Sleep(20 * 1000 * 1000);
+  watcher::SetExitLimit(kSecond / 2, SIGINT, true);
+  const int64_t late = daemoniker::SteadyNanoseconds() + 20 * kSecond;
+  while (daemoniker::SteadyNanoseconds() < late) {
+    for (int i = 0; i < 100; ++i) watcher::SetExitLimit(60 * kSecond, SIGTERM, false);
+    Sleep(30);
+  }
 }
 
 // While one environment handles signals another cannot; after its end it can.

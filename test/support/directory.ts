@@ -1,12 +1,21 @@
 // A directory of its own for each test.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
-export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'daemoniker-'));
+// Root may have a temporary directory that only root can enter; some of root's tests become another
+// user, who must get there as well.
+const PLACE = process.getuid?.() === 0 && !isOpenToAll(realpathSync(tmpdir())) ? '/tmp' : tmpdir();
+
+export function temporaryDirectory(place = PLACE): string {
+  return mkdtempSync(join(place, 'daemoniker-'));
 }
 
 export function removeDirectory(path: string): void {
   rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+}
+
+function isOpenToAll(path: string): boolean {
+  const mayEnter = (statSync(path).mode & 1) === 1;
+  return mayEnter && (path === '/' || isOpenToAll(dirname(path)));
 }

@@ -4,12 +4,15 @@
 // never for time to pass.
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { join } from 'node:path';
-import { FIXTURES, IS_WINDOWS, RUNTIME } from './runtime';
+import { IS_WINDOWS, ROOT, RUNTIME } from './runtime';
 import { signal as signalProcess } from './sending';
 import { CTRL_C_EVENT, tool } from './windows_tool';
 
 /** How long anything may take before a test fails. Generous: the machine may be busy. */
 export const PATIENCE_MS = 60_000;
+
+/** What is soon: much later than on any busy machine, and too early for what must not be waited for. */
+export const SOON_MS = 30_000;
 
 export interface Said {
   readonly event: string;
@@ -28,6 +31,8 @@ export interface FixtureOptions extends SpawnOptions {
   readonly wrapper?: readonly string[];
   /** Flags for the runtime itself. */
   readonly flags?: readonly string[];
+  /** The copy of this repository that it is taken from, and loads. */
+  readonly root?: string;
 }
 
 const started = new Set<Fixture>();
@@ -161,12 +166,10 @@ export class Fixture {
 export function start(
   name: string,
   args: readonly string[] = [],
-  { wrapper = [], flags = [], ...options }: FixtureOptions = {},
+  { wrapper = [], flags = [], root = ROOT, ...options }: FixtureOptions = {},
 ): Fixture {
-  return new Fixture(
-    [...wrapper, ...RUNTIME, ...flags, join(FIXTURES, `${name}.cjs`), ...args],
-    options,
-  );
+  const program = join(root, 'test', 'fixtures', `${name}.cjs`);
+  return new Fixture([...wrapper, ...RUNTIME, ...flags, program, ...args], options);
 }
 
 /** Ends what a failed test left running. For `afterEach`. */

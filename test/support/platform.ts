@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeDirectory, temporaryDirectory } from './directory';
-import { IS_WINDOWS, NAME, ROOT, RUNTIME, type RuntimeName } from './runtime';
+import { IS_WINDOWS, NAME, RUNTIME, type RuntimeName } from './runtime';
 
 interface Only {
   (name: string, body: () => void): void;
@@ -82,15 +82,6 @@ export function testUnlessOn(
   };
 }
 
-/** A user that owns nothing: nobody. */
-export const NOBODY = { uid: 65534, gid: 65534 } as const;
-
-/** Other users, mounts and PID namespaces are root's to make. */
-export const asRoot = only(
-  'root on Linux only',
-  process.platform === 'linux' && process.getuid?.() === 0 && nobodyCanRead(ROOT),
-);
-
 /** Runs where all these commands are installed. */
 export function withTools(...tools: readonly string[]): Only {
   return only(`needs ${tools.join(', ')}`, !IS_WINDOWS && tools.every(isInstalled));
@@ -119,11 +110,4 @@ function canLink(): boolean {
   } finally {
     removeDirectory(directory);
   }
-}
-
-/** Fixtures that run as another user must be able to read this repository. */
-function nobodyCanRead(path: string): boolean {
-  return (
-    spawnSync(process.execPath, ['-e', `require(${JSON.stringify(path)})`], NOBODY).status === 0
-  );
 }

@@ -1,6 +1,6 @@
 // Processes that have nothing to do with the package.
 import { readFileSync } from 'node:fs';
-import { Fixture } from './fixture';
+import { Fixture, PATIENCE_MS } from './fixture';
 
 /** A program that says things in lines of its own, not in JSON. */
 export async function startProgram(
@@ -20,7 +20,7 @@ export function stateOf(pid: number): string {
 
 /** Waits until it is true, looking every few milliseconds. */
 export async function eventually(what: string, isTrue: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + PATIENCE_MS;
   while (!isTrue()) {
     if (Date.now() > end) throw new Error(`never came true: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));

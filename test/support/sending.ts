@@ -5,6 +5,7 @@ import { unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { send } from '../..';
+import { PATIENCE_MS } from './fixture';
 import { signalSet } from './proc';
 import { FIXTURES, IS_WINDOWS, RUNTIME } from './runtime';
 
@@ -40,7 +41,7 @@ export function signal(pid: number, name: NodeJS.Signals | number): void {
 export function signalThrough(pid: number, name: SignalName): void {
   signal(pid, name);
   if (IS_WINDOWS) return;
-  const patience = Date.now() + 5000;
+  const patience = Date.now() + PATIENCE_MS;
   while (signalSet(pid, 'ShdPnd').includes(name)) {
     // A process that has died keeps what was pending.
     if (Date.now() > patience) throw new Error(`process ${pid} does not take ${name}: it has died`);

@@ -11,14 +11,18 @@
 //   windows_tool console <event> <file> <command line>
 //       Runs the command in a new console, and once <file> exists, generates the event for that
 //       console. Exits as the command does.
+//   windows_tool hold-heap <pid>
+//       A thread of that process takes the lock of its heap and ends: whatever allocates there is
+//       stuck from now on.
 //   windows_tool usage <pid>
 //       Writes how many handles and threads that process has.
 //   windows_tool pipe <pid>
 //       A pipe of that process's name that accepts a client and never answers; "own" for the tool's
 //       own. Says so as the fixtures do, and runs until it is killed.
 #include <windows.h>
-// After windows.h, which it needs.
+// After windows.h, which they need.
 #include <tlhelp32.h>
+#include <winternl.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -32,19 +36,25 @@ int Fail(const char* what) {
   return 1;
 }
 
+// `routine` is a function of the system's, which is at the same address in all processes of one
+// architecture.
+HANDLE StartRemotely(HANDLE process, FARPROC routine, void* argument) {
+  return CreateRemoteThread(
+      process, nullptr, 0,
+      reinterpret_cast<LPTHREAD_START_ROUTINE>(reinterpret_cast<void (*)()>(routine)), argument, 0,
+      nullptr);
+}
+
 int Control(DWORD pid, DWORD event) {
   const HANDLE process = OpenProcess(PROCESS_ALL_ACCESS, FALSE, pid);
   if (process == nullptr) return Fail("OpenProcess");
-  // At the same address in all processes of one architecture.
   FARPROC routine = GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "CtrlRoutine");
   if (routine == nullptr) {
     routine = GetProcAddress(GetModuleHandleW(L"kernelbase.dll"), "CtrlRoutine");
   }
   if (routine == nullptr) return Fail("CtrlRoutine");
-  const HANDLE thread = CreateRemoteThread(
-      process, nullptr, 0,
-      reinterpret_cast<LPTHREAD_START_ROUTINE>(reinterpret_cast<void (*)()>(routine)),
-      reinterpret_cast<void*>(static_cast<ULONG_PTR>(event)), 0, nullptr);
+  const HANDLE thread =
+      StartRemotely(process, routine, reinterpret_cast<void*>(static_cast<ULONG_PTR>(event)));
   if (thread == nullptr) return Fail("CreateRemoteThread");
   const HANDLE ends[] = {thread, process};
   const bool returned = WaitForMultipleObjects(2, ends, FALSE, 1000) != WAIT_TIMEOUT;
@@ -126,6 +136,30 @@ int RunInConsole(DWORD event, const wchar_t* file, wchar_t* command) {
   return static_cast<int>(exit_code);
 }
 
+int HoldHeapOf(DWORD pid) {
+  const HANDLE process = OpenProcess(PROCESS_ALL_ACCESS, FALSE, pid);
+  if (process == nullptr) return Fail("OpenProcess");
+  using Query = LONG(WINAPI*)(HANDLE, PROCESSINFOCLASS, void*, ULONG, ULONG*);
+  const HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+  const auto query = reinterpret_cast<Query>(
+      reinterpret_cast<void (*)()>(GetProcAddress(ntdll, "NtQueryInformationProcess")));
+  PROCESS_BASIC_INFORMATION information = {};
+  if (query == nullptr || query(process, ProcessBasicInformation, &information, sizeof information,
+                                nullptr) != 0) {
+    return Fail("NtQueryInformationProcess");
+  }
+  // PEB.ProcessHeap, the seventh word.
+  const auto* words = reinterpret_cast<void* const*>(information.PebBaseAddress);
+  void* heap = nullptr;
+  if (!ReadProcessMemory(process, words + 6, &heap, sizeof heap, nullptr)) return Fail("the heap");
+  const FARPROC routine = GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "HeapLock");
+  const HANDLE thread = routine == nullptr ? nullptr : StartRemotely(process, routine, heap);
+  if (thread == nullptr) return Fail("HeapLock");
+  WaitForSingleObject(thread, INFINITE);
+  DWORD locked = FALSE;
+  return GetExitCodeThread(thread, &locked) && locked ? 0 : Fail("HeapLock");
+}
+
 int Usage(DWORD pid) {
   const HANDLE process = OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, pid);
   DWORD handles = 0;
@@ -166,6 +200,7 @@ int wmain(int count, wchar_t** words) {
   if (command == L"pipe" && count == 3) {
     return ServePipe(words[2] == std::wstring(L"own") ? GetCurrentProcessId() : number(2));
   }
+  if (command == L"hold-heap" && count == 3) return HoldHeapOf(number(2));
   if (command == L"usage" && count == 3) return Usage(number(2));
   if (command == L"end-session" && count == 3) return EndSessionOf(number(2));
   if (command == L"close" && count == 3) return CloseWindowsOf(number(2));

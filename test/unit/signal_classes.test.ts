@@ -50,11 +50,16 @@ describe.each([
     expect(new Signal().receivedAt).toBeInstanceOf(Date);
   });
 
-  test('names the signal and the sender in its message and in its stack', () => {
+  test('names the signal, the sender and its command in its message and in its stack', () => {
     const sender = { pid: 42, uid: 0, command: 'sh' };
     const instance = new Signal({ sender });
-    expect(instance.message).toBe(`${name} received from pid 42`);
-    expect(instance.stack).toContain(`${name}: ${name} received from pid 42`);
+    expect(instance.message).toBe(`${name} received from pid 42 (sh)`);
+    expect(instance.stack).toContain(`${name}: ${name} received from pid 42 (sh)`);
+  });
+
+  test('names the sender alone when its command is not known', () => {
+    const sender = { pid: 42, uid: 0, command: null };
+    expect(new Signal({ sender }).message).toBe(`${name} received from pid 42`);
   });
 });
 
@@ -64,7 +69,7 @@ test('a log of JSON lines shows which signal it was and who sent it', () => {
   const text = JSON.stringify(new SIGTERM({ sender, origin: 'process', count: 2, receivedAt }));
   expect(JSON.parse(text)).toEqual({
     name: 'SIGTERM',
-    message: 'SIGTERM received from pid 42',
+    message: 'SIGTERM received from pid 42 (kill)',
     signum: SIGTERM.SIGNUM,
     sender,
     origin: 'process',
