@@ -17,6 +17,8 @@ export interface NativeHelper {
   raise(signum: number): void;
   /** `errno` after raise(3) of this signal; it was 4711. */
   errnoAfter(signum: number): number;
+  /** Children of vfork(2), which share our memory, that are killed while they handle this signal. */
+  killSignalledChildren(signum: number): void;
   abort(): void;
   abortOnThread(): void;
   reportAtExit(): void;
