@@ -134,7 +134,7 @@ withPreload('400 KB of static thread-local storage', () => {
         say('ready');
       },
       [],
-      { wrapper: preloading(staticTlsPath()) },
+      preloading(staticTlsPath()),
     );
     await daemon.hears('ready');
     daemon.kill('SIGTERM');

@@ -103,7 +103,7 @@ test('a deadline spares a listener, and holds again when the last one is removed
       setImmediate(() => { say('stuck'); stuckForEver(); });
     };
     process.on('SIGTERM', listener);
-    setImmediate(() => { say('busy'); blockFor(700); });
+    setImmediate(() => { say('busy'); blockFor(1500); });
     liveOn();
   `;
   const settings = { sigterm: 'raise', deadline: 200 };
