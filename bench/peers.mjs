@@ -22,10 +22,19 @@ export function buildPeers() {
 
 /** A thread that only waits for the signal: nothing in user space can be faster. */
 export function buildFloor() {
+  return { name: 'C `sigwaitinfo` (the floor)', command: buildC('sigwaitinfo') };
+}
+
+/** The command of a native sender of signals, or null. */
+export function buildSender() {
+  return buildC('sender');
+}
+
+function buildC(name) {
   mkdirSync(built, { recursive: true });
-  const program = join(built, 'sigwaitinfo');
-  const worked = run('cc', ['-O2', '-o', program, join(receivers, 'sigwaitinfo.c')]);
-  return { name: 'C `sigwaitinfo` (the floor)', command: worked ? [program] : null };
+  const program = join(built, name);
+  const worked = run('cc', ['-O2', '-o', program, join(receivers, `${name}.c`)]);
+  return worked ? [program] : null;
 }
 
 function buildPython() {

@@ -14,14 +14,26 @@ const PEERS = [
   { name: 'daemoniker', argument: 'daemoniker' },
 ];
 
-/** The event loop's delay, p99, in milliseconds. */
-export async function measureStorm(rounds) {
+const NODE_SENDER = [process.execPath, join(here, 'storm_sender.cjs')];
+
+/**
+ * The event loop's delay, p99, in milliseconds: under one sender, and, if there is a native one, under
+ * two of those, which leave the receiver no CPU of its own where there are two.
+ */
+export async function measureStorm(rounds, nativeSender) {
+  return {
+    one: await measure(rounds, [NODE_SENDER]),
+    twoNative: nativeSender === null ? null : await measure(rounds, [nativeSender, nativeSender]),
+  };
+}
+
+async function measure(rounds, senders) {
   const results = PEERS.map(({ name }) => ({ name, delayP99: [] }));
   for (let round = 0; round < rounds; round++) {
     for (const [index, { argument }] of PEERS.entries()) {
       const receiver = await startReceiver(argument);
       await receiver.ask('begin');
-      await storm(receiver.child.pid, SIGNALS_A_ROUND);
+      await storm(receiver.child.pid, SIGNALS_A_ROUND, senders);
       results[index].delayP99.push((await receiver.ask('end')).delayP99);
       receiver.child.kill('SIGKILL');
     }
@@ -53,7 +65,10 @@ async function startReceiver(argument) {
   };
 }
 
-async function storm(pid, signals) {
-  const sender = spawn(process.execPath, [join(here, 'storm_sender.cjs'), pid, signals]);
-  await once(sender, 'exit');
+async function storm(pid, signals, senders = [NODE_SENDER]) {
+  await Promise.all(
+    senders.map(([command, ...args]) =>
+      once(spawn(command, [...args, String(pid), String(signals)]), 'exit'),
+    ),
+  );
 }

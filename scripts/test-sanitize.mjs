@@ -51,9 +51,14 @@ const SCENARIOS = {
   chained: { status: 0 },
   teardown: { status: 0 },
   claims: { status: 0 },
-  watches: { status: 0 },
+  waits: { status: 0 },
+  pending: { status: 0 },
+  condemned: { status: 0 },
+  names: { status: 0 },
+  environments: { status: 0 },
   deadline: { signal: 'SIGTERM' },
   'exit-deadline': { signal: 'SIGINT' },
+  'exit-limits': { signal: 'SIGTERM' },
 };
 
 const PLANTS = [
@@ -67,10 +72,10 @@ const PLANTS = [
   },
   {
     sanitizer: MEMORY,
-    file: 'native/linux/process.cc',
-    find: 'read(file.get(), buffer, sizeof buffer)',
-    replace: 'read(file.get(), buffer + 1000, sizeof buffer)',
-    scenario: 'storm',
+    file: 'native/posix/pid_file.cc',
+    find: 'pread(fd, buffer, sizeof buffer, 0)',
+    replace: 'pread(fd, buffer + sizeof buffer, 1, 0)',
+    scenario: 'claims',
     found: /AddressSanitizer: stack-buffer-overflow/,
   },
 ];

@@ -43,6 +43,17 @@ describe('an otherwise empty event loop', () => {
     expect(program.said).toEqual([{ event: 'handled' }]);
   });
 
+  test("loses none that arrives in a later 'beforeExit' listener: handled before 'exit'", async () => {
+    const program = run(({ daemoniker, say, signalMyself }) => {
+      process.on('exit', () => say('exit'));
+      new daemoniker.SignalHandler1(null, { sigterm: () => say('handled') }).start();
+      process.once('beforeExit', () => signalMyself('SIGTERM'));
+      process.on('exit', () => say('exit'));
+    });
+    expect(await program.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(program.said.map(({ event }) => event)).toEqual(['handled', 'exit', 'exit']);
+  });
+
   test('loses none that another process has sent either', async () => {
     // A sender is a Node.js of its own on Windows, which takes a while to start.
     const rounds = IS_WINDOWS ? 8 : 25;

@@ -3,7 +3,7 @@ import { SIGINT, SIGTERM, SignalHandler1, send } from '../..';
 import { pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
 import { Fixture, start } from '../support/fixture';
-import { onLinux } from '../support/platform';
+import { onLinux, onNode, onNodeOnUnix } from '../support/platform';
 
 async function begin(code: string): Promise<Fixture> {
   const fixture = start('blocked', [pidFile, '{}', code]);
@@ -42,6 +42,35 @@ test.each([
   expect(stderr).toMatch(
     /^daemoniker: the process did not exit within 200 ms; ending it by SIGTERM(; still open: .+)?$/m,
   );
+});
+
+/** The last lines of a process that exits too late. Once more if a busy machine answers too late. */
+async function lastLines(code: string, expected: RegExp): Promise<string> {
+  let stderr = '';
+  for (let round = 0; round < 5 && !expected.test(stderr); round++) {
+    const fixture = await begin(code);
+    ({ stderr } = await fixture.end());
+  }
+  return stderr;
+}
+
+const LATE = 'daemoniker: the process did not exit within 200 ms; ending it by SIGTERM';
+
+onNode('an exit that is late', () => {
+  test.each([
+    ['a server', "require('node:net').createServer().listen(0);", 'TCPServerWrap'],
+    ['timers', 'setTimeout(liveOn, 60000); liveOn();', 'Timeout \\(2\\)'],
+  ])('though the loop is free names what is open: %s', async (_, open, named) => {
+    const line = new RegExp(`^${LATE}; still open: ${named}\n$`);
+    expect(await lastLines(`${open} handler.exitWithin(200);`, line)).toMatch(line);
+  });
+
+  onNodeOnUnix.test('because the loop is blocked shows where, and not what is open', async () => {
+    const lines = new RegExp(`^${LATE}\n {4}at stuckForEver \\(.*blocked\\.cjs:\\d+:\\d+\\)\n`);
+    const code =
+      "require('node:net').createServer().listen(0); handler.exitWithin(200); stuckForEver()";
+    expect(await lastLines(code, lines)).toMatch(lines);
+  });
 });
 
 test('it ends by the signal that was received last', async () => {
@@ -108,6 +137,28 @@ onLinux.test('a second one starts anew when the process was stopped past its end
   expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
   expect(performance.now() - continued).toBeGreaterThan(2900);
 });
+
+onNode.test.each(['handler.start()', 'handler.exitWithin(3600000)'])(
+  'it may be called by an async_hooks hook in the middle of %s',
+  async (call) => {
+    const fixture = await begin(`
+    handler.stop();
+    let isIn = false;
+    const init = (id, type) => {
+      if (isIn || type !== 'daemoniker') return;
+      isIn = true;
+      handler.exitWithin(200);
+    };
+    const hook = require('node:async_hooks').createHook({ init }).enable();
+    ${call};
+    hook.disable();
+    say('called', { isIn });
+    liveOn();
+  `);
+    expect(await fixture.hears('called')).toMatchObject({ isIn: true });
+    expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
+  },
+);
 
 test('what makes no sense is refused', () => {
   const handler = new SignalHandler1(null);

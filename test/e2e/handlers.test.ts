@@ -206,6 +206,41 @@ describe('SignalHandler1', () => {
     });
   });
 
+  test('sees the AsyncLocalStorage store of its own start(), whoever was first', async () => {
+    const program = run(({ daemoniker, say, require, signalMyself, onCommand }) => {
+      const { AsyncLocalStorage } =
+        require('node:async_hooks') as typeof import('node:async_hooks');
+      const storage = new AsyncLocalStorage<string>();
+      const make = (): InstanceType<typeof daemoniker.SignalHandler1> => {
+        const seen = (): void => say('handled', { store: storage.getStore() ?? null });
+        return new daemoniker.SignalHandler1(null, seen, seen);
+      };
+      const running = [
+        make().start(),
+        storage.run('first', () => make().start()),
+        storage.run('second', () => make().start()),
+      ];
+      onCommand((command) => {
+        // Neither who stops it nor who causes the signal makes a difference.
+        storage.run('another', () => {
+          if (command === 'signal') signalMyself('SIGTERM');
+          else {
+            signalMyself('SIGINT');
+            running.pop()?.stop();
+          }
+        });
+      });
+      say('ready');
+    });
+    await program.hears('ready');
+    for (const store of ['second', 'first', null]) {
+      program.tell('signal');
+      expect(await program.hears('handled')).toMatchObject({ store });
+      program.tell('stop');
+      expect(await program.hears('handled')).toMatchObject({ store });
+    }
+  });
+
   test('process.exit() in a handler ends the process with that code', async () => {
     const daemon = run(({ daemoniker, say, onCommand }) => {
       new daemoniker.SignalHandler1(null, { sigterm: () => process.exit(7) }).start();

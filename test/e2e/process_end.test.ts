@@ -42,6 +42,34 @@ onNode("the 'exit' event", () => {
   });
 });
 
+// Others may clean up in their own 'exit' listeners, with a handler of their own for that time.
+describe("a handler that is started in an 'exit' listener", () => {
+  test.each(['before process.exit()', "in an 'exit' listener before ours"])(
+    'gets nothing that arrived %s, but what arrives from then on',
+    async (when) => {
+      const program = run(
+        ({ daemoniker, say, args, signalMyself }) => {
+          const isEarly = args[0] === 'before process.exit()';
+          if (!isEarly) process.on('exit', () => signalMyself('SIGTERM'));
+          new daemoniker.SignalHandler1(null, { sigterm: () => say('handled') }).start();
+          const handled = (signum: number): void => say('handled late', { signum });
+          const late = new daemoniker.SignalHandler1(null, handled, handled);
+          process.on('exit', () => {
+            late.start();
+            signalMyself('SIGINT');
+            late.stop();
+          });
+          if (isEarly) signalMyself('SIGTERM');
+          process.exit(3);
+        },
+        [when],
+      );
+      expect(await program.end()).toMatchObject({ code: 3, signal: null, stderr: '' });
+      expect(program.said).toEqual([{ event: 'handled late', signum: 2 }]);
+    },
+  );
+});
+
 /** What is left at the very end of a program that ends in some way, with and without a handler. */
 async function leftAtTheEnd(
   handler: 'handler' | 'none',

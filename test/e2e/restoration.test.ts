@@ -1,6 +1,5 @@
 // After stop() everything is as it was before start(), unless somebody else changed it meanwhile.
 import {
-  asRoot,
   onLinux,
   onNode,
   onNodeOnLinux,
@@ -12,6 +11,7 @@ import { addonPath } from '../support/addon';
 import type { NativeHelper } from '../support/addon';
 import { deathWithoutHandler } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';
+import { asRoot } from '../support/nobody';
 import { signalSet, signalSetOf, statusAtRest, threads } from '../support/proc';
 import { run } from '../support/program';
 import { IS_WINDOWS, NAME } from '../support/runtime';

@@ -7,8 +7,9 @@ import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
 import { endAll } from '../support/fixture';
 import { copyPackage } from '../support/package_copy';
+import { onNode } from '../support/platform';
 import { run } from '../support/program';
-import { ROOT } from '../support/runtime';
+import { IS_WINDOWS, ROOT } from '../support/runtime';
 
 afterEach(endAll);
 
@@ -80,6 +81,67 @@ describe('of several handlers', () => {
     await program.hears('above');
     expect(program.said.map(({ event }) => event)).toEqual(['stopped', 'above']);
   });
+
+  // Of the host's 'newListener' event, or of async_hooks: it runs in the middle of start().
+  onNode.test.each(['exit', 'beforeExit', 'SIGTERM', 'daemoniker', 'SignalHandler1'])(
+    'one that is started in the middle of the start of another (at %s) works, and so does that one',
+    async (when) => {
+      const program = run(
+        ({ daemoniker, say, args, require, dispositions, signalMyself, onCommand }) => {
+          const [path, when] = args as [string, string];
+          const { createHook } = require('node:async_hooks') as typeof import('node:async_hooks');
+          const events = ['SIGINT', 'SIGTERM', 'SIGABRT', 'exit', 'beforeExit'];
+          const look = (): object => ({
+            dispositions: dispositions(path),
+            listeners: events.map((event) => process.listenerCount(event)),
+          });
+          const before = look();
+          const make = (name: string): SignalHandler1 =>
+            new daemoniker.SignalHandler1(null, { sigterm: () => say('handled', { name }) });
+          const outer = make('outer');
+          const inner = make('inner');
+          const started: string[] = [];
+          const startInner = (what: unknown): void => {
+            if (started.length > 0 || what !== when) return;
+            started.push(when);
+            inner.start();
+          };
+          process.on('newListener', startInner);
+          const hook = createHook({ init: (_, type) => startInner(type) }).enable();
+          outer.start();
+          hook.disable();
+          process.off('newListener', startInner);
+          say('started', { started });
+          if (started.length === 0) inner.start();
+          // The outer one's resource is made before it begins to handle signals.
+          const newest = when === 'SignalHandler1' ? outer : inner;
+          const older = newest === inner ? outer : inner;
+          onCommand((command) => {
+            if (command === 'newest') {
+              newest.stop();
+              signalMyself('SIGTERM');
+            } else {
+              older.stop();
+              say('stopped', { before, after: look() });
+            }
+          });
+          signalMyself('SIGTERM');
+        },
+        [addonPath(), when],
+      );
+      // Windows needs no listener of the signal.
+      expect(await program.hears('started')).toMatchObject({
+        started: IS_WINDOWS && when === 'SIGTERM' ? [] : [when],
+      });
+      const order = when === 'SignalHandler1' ? ['outer', 'inner'] : ['inner', 'outer'];
+      expect(await program.hears('handled')).toMatchObject({ name: order[0] });
+      program.tell('newest');
+      expect(await program.hears('handled')).toMatchObject({ name: order[1] });
+      program.tell('older');
+      const { before, after } = await program.hears('stopped');
+      expect(after).toEqual(before);
+    },
+  );
 
   test('each has its own record, and its own handlers', async () => {
     const program = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {

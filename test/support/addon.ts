@@ -17,6 +17,8 @@ export interface NativeHelper {
   raise(signum: number): void;
   /** `errno` after raise(3) of this signal; it was 4711. */
   errnoAfter(signum: number): number;
+  /** Children of vfork(2), which share our memory, that are killed while they handle this signal. */
+  killSignalledChildren(signum: number): void;
   abort(): void;
   abortOnThread(): void;
   reportAtExit(): void;
@@ -29,9 +31,33 @@ export function addonPath(): string {
   return IS_WINDOWS ? '' : build('unix', 'node');
 }
 
-/** For LD_PRELOAD: the write(2) of a line of ours hangs. */
+/** An addon that never gets loaded: `require()` of it does not return, and holds the loader's lock. */
+export function endlessConstructorPath(): string {
+  return build('endless_constructor', 'node');
+}
+
+/** For {@link preloading}: the write(2) of a line of ours hangs. */
 export function hangingWritePath(): string {
   return build('hanging_write', 'so');
+}
+
+/**
+ * For {@link preloading}, and an addon: `hold()` does not return, and from then on all other threads
+ * wait in malloc(3) for ever. One tries it: it says "waits", and never "has waited".
+ */
+export function heldAllocatorPath(): string {
+  return build('held_allocator', 'node');
+}
+
+/** For {@link preloading}: 400 KB of static thread-local storage. */
+export function staticTlsPath(): string {
+  return build('static_tls', 'so');
+}
+
+/** What stands before a command that has these libraries preloaded. For tests that are `withPreload`. */
+export function preloading(...libraries: readonly string[]): string[] {
+  const all = [process.env['LD_PRELOAD'], ...libraries].filter(Boolean).join(' ');
+  return ['sh', '-c', `LD_PRELOAD='${all}' exec "$@"`, 'sh'];
 }
 
 function build(name: string, suffix: string): string {

@@ -1,0 +1,172 @@
+// A signal whose handler was left out belongs to whoever listens to it with process.on(), as if this
+// package were not there; to the default handler while nobody does.
+import { pidFile } from '../support/each_test';
+import { deathBy } from '../support/endings';
+import { start, type Fixture } from '../support/fixture';
+import { onNode, onNodeOnUnix, onUnix } from '../support/platform';
+import { run } from '../support/program';
+
+/** What the default handler says when it ends the process. */
+const LAST_LINE = new RegExp(
+  `^daemoniker: SIGTERM received from pid ${process.pid} \\(.+\\); ending the process\\n$`,
+);
+
+function listening(when: 'before' | 'after', how: 'on' | 'once'): Fixture {
+  return run(
+    ({ daemoniker, say, args, onCommand }) => {
+      const [when, how] = args as ['before' | 'after', 'on' | 'once'];
+      const listener = (): void => say('heard', { listeners: process.listenerCount('SIGTERM') });
+      if (when === 'before') process[how]('SIGTERM', listener);
+      new daemoniker.SignalHandler1(null).start();
+      if (when === 'after') process[how]('SIGTERM', listener);
+      onCommand(() => {
+        process.off('SIGTERM', listener);
+        say('removed');
+      });
+      say('ready', { listeners: process.listeners('SIGTERM').map((one) => one === listener) });
+    },
+    [when, how],
+  );
+}
+
+describe.each(['before', 'after'] as const)('a listener added %s start()', (when) => {
+  test('hears the signal, every time; the default handler does nothing', async () => {
+    const program = listening(when, 'on');
+    await program.hears('ready');
+    for (let round = 0; round < 3; round++) {
+      program.kill('SIGTERM');
+      await program.hears('heard');
+    }
+    program.kill('SIGKILL');
+    expect((await program.end()).stderr).toBe('');
+  });
+
+  test('leaves the signal to the default handler when it is removed', async () => {
+    const program = listening(when, 'on');
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    await program.hears('heard');
+    program.tell('remove');
+    await program.hears('removed');
+    program.kill('SIGTERM');
+    const { code, signal, stderr } = await program.end();
+    expect({ code, signal }).toEqual(deathBy('SIGTERM'));
+    expect(stderr).toMatch(LAST_LINE);
+  });
+
+  test('for once leaves the second signal to the default handler', async () => {
+    const program = listening(when, 'once');
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    await program.hears('heard');
+    program.kill('SIGTERM');
+    const { code, signal, stderr } = await program.end();
+    expect({ code, signal }).toEqual(deathBy('SIGTERM'));
+    expect(stderr).toMatch(LAST_LINE);
+  });
+
+  // Whoever counts the listeners (signal-exit, close-with-grace) counts none of ours.
+  onNodeOnUnix.test('is the only one that process.listeners() shows', async () => {
+    const program = listening(when, 'on');
+    expect((await program.hears('ready'))['listeners']).toEqual([true]);
+    program.kill('SIGTERM');
+    expect((await program.hears('heard'))['listeners']).toBe(1);
+  });
+
+  onUnix.test('of signal-exit ends the process by the signal', async () => {
+    const program = run(
+      ({ daemoniker, say, args, require, onCommand }) => {
+        const install = (): void => {
+          const { onExit } = require('signal-exit') as typeof import('signal-exit');
+          onExit((code, signal) => say('exits', { code, signal }));
+        };
+        if (args[0] === 'before') install();
+        new daemoniker.SignalHandler1(null).start();
+        if (args[0] === 'after') install();
+        onCommand(() => undefined);
+        say('ready');
+      },
+      [when],
+    );
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    expect(await program.hears('exits')).toMatchObject({ signal: 'SIGTERM' });
+    expect(await program.end()).toMatchObject(deathBy('SIGTERM'));
+  });
+});
+
+test('a deadline spares a listener, and holds again when the last one is removed', async () => {
+  const code = `
+    const listener = () => {
+      say('heard');
+      process.off('SIGTERM', listener);
+      setImmediate(() => { say('stuck'); stuckForEver(); });
+    };
+    process.on('SIGTERM', listener);
+    setImmediate(() => { say('busy'); blockFor(700); });
+    liveOn();
+  `;
+  const settings = { sigterm: 'raise', deadline: 200 };
+  const fixture = start('blocked', [pidFile, JSON.stringify(settings), code]);
+  await fixture.hears('busy');
+  fixture.kill('SIGTERM');
+  await fixture.hears('heard');
+  await fixture.hears('stuck');
+  fixture.kill('SIGTERM');
+  const ending = await fixture.end();
+  expect(ending).toMatchObject(deathBy('SIGTERM'));
+  expect(ending.stderr).toContain('was not handled within its deadline');
+});
+
+test('a handler takes the signal from the listeners of others while it is set', async () => {
+  const program = run(({ daemoniker, say, onCommand }) => {
+    process.on('SIGTERM', () => say('listener'));
+    const handler = new daemoniker.SignalHandler1(null).start();
+    onCommand((command) => {
+      if (command === 'assign') handler.sigterm = () => say('handler');
+      else delete handler.sigterm;
+      say(command);
+    });
+    say('ready');
+  });
+  await program.hears('ready');
+  for (const [command, hearer] of [
+    ['assign', 'handler'],
+    ['delete', 'listener'],
+    ['assign', 'handler'],
+    ['delete', 'listener'],
+  ] as const) {
+    program.tell(command);
+    await program.hears(command);
+    program.kill('SIGTERM');
+    expect((await program.hearsAny('handler', 'listener')).event).toBe(hearer);
+  }
+});
+
+// It removes all listeners of SIGINT, and installs a handler of its own, for as long as a script runs.
+onNode.test.each(['handler', 'default handler'])(
+  'vm with breakOnSigint gives the signal back to our %s',
+  async (which) => {
+    const program = run(
+      ({ daemoniker, say, args, require, onCommand }) => {
+        const { runInThisContext } = require('node:vm') as typeof import('node:vm');
+        const sigint = args[0] === 'handler' ? () => say('raised') : null;
+        new daemoniker.SignalHandler1(null, { sigint }).start();
+        process.on('uncaughtException', () => say('raised'));
+        onCommand((command) => {
+          runInThisContext('1', { breakOnSigint: true });
+          say(command);
+        });
+        say('ready');
+      },
+      [which],
+    );
+    await program.hears('ready');
+    for (let round = 0; round < 2; round++) {
+      program.tell('ran');
+      await program.hears('ran');
+      program.kill('SIGINT');
+      await program.hears('raised');
+    }
+  },
+);
