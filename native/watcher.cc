@@ -205,12 +205,18 @@ int64_t LookAtSignal(int signum, const Elapsed& elapsed) {
 // The same for the exit limit.
 int64_t LookAtExit(const Elapsed& elapsed) {
   uint64_t generation = exit_limit.generation.load(std::memory_order_acquire);
-  if (generation == kNone) return kLongestSlice;
   const int signum = exit_limit.signum.load(std::memory_order_acquire);
+  const int64_t set_at_ns = exit_limit.set_at_ns.load(std::memory_order_acquire);
+  const int64_t limit_ns = exit_limit.limit_ns.load(std::memory_order_acquire);
+  const bool only_shortens = exit_limit.only_shortens.load(std::memory_order_acquire);
+  if (generation == kNone || exit_limit.generation.load() != generation) {
+    // None, or the main thread is just setting one. That will be compared with what is left here.
+    exit_use.left_ns -= elapsed.wall_ns;
+    return generation == kNone ? kLongestSlice : kShortestSlice;
+  }
   Use earlier = exit_use;
-  Count(&exit_use, generation, exit_limit.set_at_ns.load(std::memory_order_acquire),
-        exit_limit.limit_ns.load(std::memory_order_acquire), elapsed.wall_ns, elapsed.now_ns);
-  if (earlier.id != generation && exit_limit.only_shortens.load(std::memory_order_acquire)) {
+  Count(&exit_use, generation, set_at_ns, limit_ns, elapsed.wall_ns, elapsed.now_ns);
+  if (earlier.id != generation && only_shortens) {
     earlier.left_ns -= elapsed.wall_ns;
     if (earlier.left_ns < exit_use.left_ns) {
       exit_use.limit_ns = earlier.limit_ns;

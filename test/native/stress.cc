@@ -567,10 +567,13 @@ void ExitLimits() {
     if (turn % 16 == 0) host::Turn(1);
   }
   watcher::SetExitLimit(kSecond / 2, SIGINT, true);
+  unsigned turn = 0;
   const int64_t late = daemoniker::SteadyNanoseconds() + 20 * kSecond;
   while (daemoniker::SteadyNanoseconds() < late) {
-    for (int i = 0; i < 100; ++i) watcher::SetExitLimit(60 * kSecond, SIGTERM, false);
-    Sleep(30);
+    watcher::SetExitLimit(60 * kSecond, SIGTERM, false);
+    // The thread that this has woken looks at it about now.
+    const int64_t next = daemoniker::SteadyNanoseconds() + turn++ % 997 * 100;
+    while (daemoniker::SteadyNanoseconds() < next) continue;
   }
 }
 
