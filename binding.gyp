@@ -49,16 +49,13 @@
             "native/win32/error_codes.cc",
             "native/win32/file_id.cc",
             "native/win32/file_lock.cc",
-            "native/win32/main_thread.cc",
             "native/win32/overlapped.cc",
             "native/win32/pid_file.cc",
             "native/win32/process.cc",
             "native/win32/process_exit.cc",
-            "native/win32/sender_name.cc",
             "native/win32/session_window.cc",
             "native/win32/signal_pipe_client.cc",
             "native/win32/signal_pipe_server.cc",
-            "native/win32/standard_error.cc",
             "native/win32/stuck_stack.cc",
             "native/win32/thread.cc",
             "native/win32/wakeup.cc",
@@ -81,12 +78,11 @@
         }],
         ["OS=='linux'", {
           "sources": [
-            "native/linux/at_exit.cc",
+            "native/linux/end.cc",
             "native/linux/main_thread.cc",
             "native/linux/process.cc",
             "native/linux/process_exit.cc",
             "native/linux/siginfo.cc",
-            "native/linux/standard_error.cc",
             "native/linux/wakeup.cc"
           ],
           "ldflags": [
@@ -101,12 +97,11 @@
         }],
         ["OS=='mac'", {
           "sources": [
-            "native/darwin/at_exit.cc",
+            "native/darwin/end.cc",
             "native/darwin/main_thread.cc",
             "native/darwin/process.cc",
             "native/darwin/process_exit.cc",
             "native/darwin/siginfo.cc",
-            "native/darwin/standard_error.cc",
             "native/darwin/wakeup.cc"
           ],
           "xcode_settings": {

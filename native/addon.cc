@@ -13,7 +13,6 @@
 #include "other_process.h"
 #include "pending.h"
 #include "pid_file_claims.h"
-#include "standard_error.h"
 #include "watcher.h"
 
 namespace daemoniker {

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdint>
 
-#include "at_exit.h"
 #include "other_process.h"
 
 namespace daemoniker::end {

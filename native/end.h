@@ -1,4 +1,8 @@
-// How this process ends: by a signal, with an exit status, through exit(3), in a forked child.
+// How this process ends, by a signal, with an exit status, through exit(3), in a forked child; and
+// what stderr is told before.
+//
+//   native/end.cc         what all platforms have in common
+//   native/posix/end.cc, native/linux/end.cc, native/darwin/end.cc, native/win32/end.cc
 #pragma once
 
 namespace daemoniker::end {
@@ -25,4 +29,28 @@ void DieAtExit(int signum);
 void PrepareTerminalReset();
 void ResetTerminal() noexcept;
 
+// ---- What a platform must provide for native/end.cc ----
+
+// `clean_up` runs at exit(3), `last` after all that others have registered there, Node's reset of
+// the terminal among it. On Linux at quick_exit(3) as well, which is how Bun ends.
+void RegisterAtExit(void (*clean_up)(), void (*last)());
+
+// True when BySignal() would really die by the signal and not by an exit status.
+bool CanDieBySignal();
+
 }  // namespace daemoniker::end
+
+namespace daemoniker::standard_error {
+
+// Writes `text` unless that would have to wait: a full pipe must not delay the end. On Windows,
+// which cannot tell, for 100 ms at most.
+void Write(const char* text);
+
+// The same for a thread that nobody waits for: on Windows, for as long as it takes.
+void WriteOrHang(const char* text);
+
+// The same for the thread that may wait for nothing. Where the system cannot tell whether a write
+// will wait (Windows) only a file is written to, which always takes it unless its disk hangs.
+void WriteOrSkip(const char* text);
+
+}  // namespace daemoniker::standard_error

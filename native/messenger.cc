@@ -13,7 +13,6 @@
 #include "main_thread.h"
 #include "no_destroy.h"
 #include "pending.h"
-#include "standard_error.h"
 #include "stuck_stack.h"
 #include "thread.h"
 #include "wakeup.h"

@@ -11,7 +11,6 @@
 #include "messenger.h"
 #include "pending.h"
 #include "pid_file_claims.h"
-#include "standard_error.h"
 #include "thread.h"
 #include "wakeup.h"
 

@@ -7,8 +7,6 @@
 #include <atomic>
 #include <csignal>
 
-#include "at_exit.h"
-
 namespace daemoniker::end {
 namespace {
 

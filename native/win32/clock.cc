@@ -2,6 +2,7 @@
 
 #include <windows.h>
 
+#include "main_thread.h"
 #include "win32/file_time.h"
 
 namespace daemoniker {
@@ -40,3 +41,15 @@ int64_t WallMicroseconds() noexcept {
 }
 
 }  // namespace daemoniker
+
+// GetThreadTimes() tells how much CPU time the thread has used, but not whether it has used none
+// because it sleeps or because it got no CPU. So all time counts; see docs/deadlines.md.
+namespace daemoniker::main_thread {
+
+void Remember() {}
+
+Look LookAtIt() { return {}; }
+
+int64_t WaitedForCpu() { return -1; }
+
+}  // namespace daemoniker::main_thread
