@@ -163,6 +163,3 @@ onNode.test('vm with breakOnSigint gives the signal back to our handler', async 
     await program.hears('handled');
   }
 });
-    }
-  },
-);
