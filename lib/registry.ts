@@ -341,7 +341,8 @@ export class Registry {
     if (this.native.waiting() > 0) setImmediate(() => undefined);
     // Until the loop turns once more, because a later listener gives it something to do.
     this.#loopIsEmpty = true;
-    setImmediate(() => (this.#loopIsEmpty = false)).unref();
+    // No setImmediate(): in Bun it turns the loop even after unref().
+    setTimeout(() => (this.#loopIsEmpty = false), 0).unref();
   };
 
   // Before all other listeners: from now on no handler is called any more.

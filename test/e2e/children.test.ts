@@ -1,4 +1,5 @@
 // Children of a process that handles signals start as if it did not.
+import { addonPath, type NativeHelper } from '../support/addon';
 import { endAll } from '../support/fixture';
 import { onLinux } from '../support/platform';
 import { signalSetOf } from '../support/proc';
@@ -43,6 +44,28 @@ onLinux('a child', () => {
       expect(descriptors(during)).toEqual(descriptors(before));
     },
   );
+});
+
+// It shares our memory until it runs another program, and may be killed before.
+onLinux('children of vfork(2)', () => {
+  test('that are killed while they handle a signal do not keep stop() from returning', async () => {
+    const program = run(
+      ({ daemoniker, say, args, require, signals, signalMyself }) => {
+        const helper = require(args[0] as string) as NativeHelper;
+        helper.ignore(signals.SIGTERM); // what the handler does in a child then
+        let handled = 0;
+        const handler = new daemoniker.SignalHandler1(null, { sigterm: () => handled++ });
+        handler.start();
+        helper.killSignalledChildren(signals.SIGTERM);
+        signalMyself('SIGTERM');
+        handler.stop();
+        say('stopped', { handled });
+      },
+      [addonPath()],
+    );
+    // What the children got was not for us.
+    expect(await program.hears('stopped')).toMatchObject({ handled: 1 });
+  });
 });
 
 describe('a child', () => {

@@ -1,8 +1,11 @@
 // The places that signals come from in real life.
+import type { SignalHandler1 } from '../..';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { preloading, staticTlsPath } from '../support/addon';
+import { deathBy } from '../support/endings';
 import { endAll } from '../support/fixture';
-import { withCommand } from '../support/platform';
+import { withCommand, withPreload } from '../support/platform';
 import { run, type Tools } from '../support/program';
 
 afterEach(endAll);
@@ -115,6 +118,31 @@ withCommand(
       stderr: 'daemoniker: SIGTERM received; ending the process\n',
     });
     expect(daemon.said.at(-1)).toMatchObject({ event: 'exit', code: 143 });
+  });
+});
+
+// Of a library that is preloaded, such as a profiler's: on glibc it comes out of each thread's stack.
+withPreload('400 KB of static thread-local storage', () => {
+  test('leave our threads enough of their stacks to deliver signals, and to end the process', async () => {
+    const daemon = run(
+      ({ daemoniker, say, plain, onCommand }) => {
+        const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
+          sigterm: () => say('handled', plain(handler.received)),
+          sigint: () => handler.exitWithin(100),
+        }).start();
+        onCommand(() => undefined);
+        say('ready');
+      },
+      [],
+      preloading(staticTlsPath()),
+    );
+    await daemon.hears('ready');
+    daemon.kill('SIGTERM');
+    expect(await daemon.hears('handled')).toMatchObject({ sender: { pid: process.pid } });
+    daemon.kill('SIGINT');
+    const ending = await daemon.end();
+    expect(ending).toMatchObject(deathBy('SIGINT'));
+    expect(ending.stderr).toContain('did not exit within 100 ms');
   });
 });
 

@@ -3,7 +3,7 @@ import { SIGINT, SIGTERM, SignalHandler1, send } from '../..';
 import { pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
 import { Fixture, start } from '../support/fixture';
-import { onLinux, onNode } from '../support/platform';
+import { onLinux, onNode, onNodeOnUnix } from '../support/platform';
 
 async function begin(code: string): Promise<Fixture> {
   const fixture = start('blocked', [pidFile, '{}', code]);
@@ -42,6 +42,35 @@ test.each([
   expect(stderr).toMatch(
     /^daemoniker: the process did not exit within 200 ms; ending it by SIGTERM(; still open: .+)?$/m,
   );
+});
+
+/** The last lines of a process that exits too late. Once more if a busy machine answers too late. */
+async function lastLines(code: string, expected: RegExp): Promise<string> {
+  let stderr = '';
+  for (let round = 0; round < 5 && !expected.test(stderr); round++) {
+    const fixture = await begin(code);
+    ({ stderr } = await fixture.end());
+  }
+  return stderr;
+}
+
+const LATE = 'daemoniker: the process did not exit within 200 ms; ending it by SIGTERM';
+
+onNode('an exit that is late', () => {
+  test.each([
+    ['a server', "require('node:net').createServer().listen(0);", 'TCPServerWrap'],
+    ['timers', 'setTimeout(liveOn, 60000); liveOn();', 'Timeout \\(2\\)'],
+  ])('though the loop is free names what is open: %s', async (_, open, named) => {
+    const line = new RegExp(`^${LATE}; still open: ${named}\n$`);
+    expect(await lastLines(`${open} handler.exitWithin(200);`, line)).toMatch(line);
+  });
+
+  onNodeOnUnix.test('because the loop is blocked shows where, and not what is open', async () => {
+    const lines = new RegExp(`^${LATE}\n {4}at stuckForEver \\(.*blocked\\.cjs:\\d+:\\d+\\)\n`);
+    const code =
+      "require('node:net').createServer().listen(0); handler.exitWithin(200); stuckForEver()";
+    expect(await lastLines(code, lines)).toMatch(lines);
+  });
 });
 
 test('it ends by the signal that was received last', async () => {

@@ -1,6 +1,6 @@
 // What a long-lived daemon must not pile up.
 import { PATIENCE_MS, endAll, type Said } from '../support/fixture';
-import { onLinuxAndWindows, onNodeOnLinux } from '../support/platform';
+import { onLinux, onLinuxAndWindows, onNodeOnLinux } from '../support/platform';
 import { contextSwitches } from '../support/proc';
 import { run, type Tools, type Usage } from '../support/program';
 import { IS_WINDOWS, NAME } from '../support/runtime';
@@ -125,6 +125,41 @@ onLinuxAndWindows('hundreds of start() and stop()', () => {
     }, 120_000);
   },
 );
+
+// Whoever closes a number too often, or reuses one, cannot hit any of ours.
+onLinux('a running handler', () => {
+  test('has no descriptor open, nor has an exit that is limited', async () => {
+    const program = run(({ daemoniker, say, require, signalMyself }) => {
+      const { readdirSync, readlinkSync } = require('node:fs') as typeof import('node:fs');
+      const look = (): string[] =>
+        readdirSync('/proc/self/fd').map((fd) => {
+          try {
+            return `${fd} ${readlinkSync(`/proc/self/fd/${fd}`)}`;
+          } catch {
+            return ''; // of the directory itself, closed by now
+          }
+        });
+      look(); // whatever the runtime opens for that
+      const before = look();
+      const handler = new daemoniker.SignalHandler1(null, {
+        sigterm: () => {
+          const during = look();
+          handler.stop();
+          say('looked', { before, during, after: look() });
+          process.exit();
+        },
+        deadline: 60_000,
+      });
+      handler.start();
+      handler.exitWithin(60_000);
+      signalMyself('SIGTERM');
+      setInterval(() => undefined, 1000);
+    });
+    const { before, during, after } = await program.hears('looked');
+    expect(during).toEqual(before);
+    expect(after).toEqual(before);
+  });
+});
 
 // Other runtimes start threads of their own meanwhile.
 onNodeOnLinux('the two threads', () => {

@@ -1,18 +1,27 @@
 // What a limit measures, and what it survives: `deadline`, exitWithin(), and the deadline that the
 // default handler has of its own.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as timePasses } from 'node:timers/promises';
 import { send, SIGTERM } from '../..';
 import { endlessConstructorPath, heldAllocatorPath, preloading } from '../support/addon';
-import { CpuQuota, canMakeCpuQuota } from '../support/cgroup';
+import { CpuQuota, withCpuQuota } from '../support/cgroup';
+import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
-import { endAll, start, type Ending, type Fixture, type FixtureOptions } from '../support/fixture';
+import {
+  SOON_MS,
+  endAll,
+  start,
+  type Ending,
+  type Fixture,
+  type FixtureOptions,
+} from '../support/fixture';
 import {
   onLinux,
   onNode,
   onNodeOnUnix,
   onUnix,
-  only,
   withCommand,
   withPreload,
 } from '../support/platform';
@@ -31,32 +40,29 @@ async function begin(
   return fixture;
 }
 
-/** A lower limit is exact; this is for the upper one: this machine may be busy. */
-const SOON_MS = 2500;
-
 describe.each([
   [
     'deadline',
     { deadline: 300 },
     '',
-    /^daemoniker: SIGTERM from pid \d+.* was not handled within its deadline: .*ending the process\n$/m,
+    /^daemoniker: SIGTERM from pid \d+.* was not handled within its deadline: .*ending the process\n$/,
   ],
   [
     'exitWithin()',
-    { deadline: null },
+    {},
     'handler.exitWithin(300);',
-    /^daemoniker: the process did not exit within 300 ms; ending it by SIGTERM\n$/m,
+    /^daemoniker: the process did not exit within 300 ms; ending it by SIGTERM\n$/,
   ],
-])('%s ends the process although its main thread', (_, settings, limit, line) => {
+])('%s ends the process although its main thread', (what, settings, limit, line) => {
   /** Stuck from that event on. */
   async function expectEnd(fixture: Fixture, event: string): Promise<Ending> {
     await fixture.hears(event);
     const stuck = performance.now();
-    fixture.kill('SIGTERM');
+    if (what === 'deadline') fixture.kill('SIGTERM');
     const ending = await fixture.end();
     const took = performance.now() - stuck;
     expect(ending).toMatchObject(deathBy('SIGTERM'));
-    expect(took).toBeGreaterThan(200);
+    if (what === 'deadline') expect(took).toBeGreaterThanOrEqual(299);
     expect(took).toBeLessThan(SOON_MS);
     expect(ending.stderr).toMatch(line);
     return ending;
@@ -72,7 +78,7 @@ describe.each([
       ${limit}
       hold();
     `;
-    const fixture = await begin(code, settings, { wrapper: preloading(path) });
+    const fixture = await begin(code, settings, preloading(path));
     const { stdout } = await expectEnd(fixture, 'waits');
     expect(stdout).not.toContain('has waited'); // it is a lock
   });
@@ -83,23 +89,21 @@ describe.each([
   });
 });
 
-only('needs a cgroup with a CPU quota', process.platform === 'linux' && canMakeCpuQuota())(
-  'under a CPU quota of 10 %',
-  () => {
-    let quota: CpuQuota;
+withCpuQuota('under a CPU quota of 10 %', () => {
+  let quota: CpuQuota;
 
-    beforeEach(() => {
-      quota = CpuQuota.make(0.1);
-    });
+  beforeEach(() => {
+    quota = CpuQuota.make(0.1);
+  });
 
-    afterEach(async () => {
-      await endAll();
-      await eventually('an empty cgroup', () => quota.remove());
-    });
+  afterEach(async () => {
+    await endAll();
+    await eventually('an empty cgroup', () => quota.remove());
+  });
 
-    test('a deadline of 300 ms spares a process with callbacks of 50 ms', async () => {
-      const fixture = await begin(
-        `
+  test('a deadline of 300 ms spares a process with callbacks of 50 ms', async () => {
+    const fixture = await begin(
+      `
         const used = () => { const { user, system } = process.cpuUsage(); return user + system; };
         const work = () => {
           const end = used() + 50_000;
@@ -108,45 +112,43 @@ only('needs a cgroup with a CPU quota', process.platform === 'linux' && canMakeC
         };
         work();
       `,
-        { deadline: 300 },
-      );
-      quota.limit(fixture.pid);
-      await eventually('a process that has to wait for its CPU time', () => quota.throttled() > 1);
-      for (let round = 0; round < 8; round++) {
-        send(pidFile, SIGTERM);
-        await fixture.hears('handled');
-      }
-      fixture.kill('SIGKILL');
-      expect(await fixture.end()).toMatchObject({ signal: 'SIGKILL', stderr: '' });
-    });
-
-    test('a deadline of 300 ms ends an endless loop', async () => {
-      const fixture = await begin('stuckForEver()', { deadline: 300 });
-      quota.limit(fixture.pid);
-      await eventually('a process that has to wait for its CPU time', () => quota.throttled() > 1);
+      { deadline: 300 },
+    );
+    quota.limit(fixture.pid);
+    await eventually('a process that has to wait for its CPU time', () => quota.throttled() > 1);
+    for (let round = 0; round < 8; round++) {
       send(pidFile, SIGTERM);
-      const ending = await fixture.end();
-      expect(ending).toMatchObject(deathBy('SIGTERM'));
-      expect(ending.stderr).toContain('was not handled within its deadline');
-    });
-  },
-);
+      await fixture.hears('handled');
+    }
+    fixture.kill('SIGKILL');
+    expect(await fixture.end()).toMatchObject({ signal: 'SIGKILL', stderr: '' });
+  });
+
+  test('a deadline of 300 ms ends an endless loop', async () => {
+    const fixture = await begin('stuckForEver()', { deadline: 300 });
+    quota.limit(fixture.pid);
+    await eventually('a process that has to wait for its CPU time', () => quota.throttled() > 1);
+    send(pidFile, SIGTERM);
+    const ending = await fixture.end();
+    expect(ending).toMatchObject(deathBy('SIGTERM'));
+    expect(ending.stderr).toContain('was not handled within its deadline');
+  });
+});
 
 // Stopped is neither stuck nor late.
 onLinux('a process that is stopped twice for longer than its limit', () => {
-  const LIMIT_MS = 600;
-  const STOPPED_MS = 900;
+  const LIMIT_MS = 1000;
+  const STOPPED_MS = 1300;
 
   test.each([
     ['deadline', 'stuckForEver()', { deadline: LIMIT_MS }],
     ['exitWithin()', `handler.exitWithin(${LIMIT_MS}); say('set'); stuckForEver()`, {}],
   ])('gets the time that is left of its %s', async (limit, code, settings) => {
     const fixture = await begin(code, settings);
+    let ran = -performance.now(); // what it could use at most
     if (limit === 'deadline') send(pidFile, SIGTERM);
     else await fixture.hears('set');
-    let ran = -performance.now(); // what it could use at most
     for (let round = 0; round < 2; round++) {
-      await timePasses(100); // some of the limit is used up
       fixture.kill('SIGSTOP');
       await eventually('a stopped process', () => stateOf(fixture.pid) === 'T');
       ran += performance.now();
@@ -168,12 +170,12 @@ test('exitWithin() ends the process in time however often its handler is called'
     "handler.sigterm = () => { handler.exitWithin(900); say('handled'); }; liveOn(); say('set');",
   );
   await fixture.hears('set');
+  const first = performance.now();
   send(pidFile, SIGTERM);
   await fixture.hears('handled');
-  const first = performance.now();
   let ending: Ending | undefined;
   const end = fixture.end().then((value) => (ending = value));
-  for (let round = 0; round < 20 && ending === undefined; round++) {
+  for (let round = 0; round < 40 && ending === undefined; round++) {
     await Promise.race([end, timePasses(250)]); // what the test is about
     try {
       fixture.kill('SIGTERM');
@@ -181,10 +183,8 @@ test('exitWithin() ends the process in time however often its handler is called'
       // It has ended.
     }
   }
-  const took = performance.now() - first;
   expect(ending).toMatchObject(deathBy('SIGTERM'));
-  expect(took).toBeGreaterThan(850);
-  expect(took).toBeLessThan(SOON_MS);
+  expect(performance.now() - first).toBeGreaterThanOrEqual(899);
 });
 
 const INSPECTED = ['--inspect=127.0.0.1:0'];
@@ -201,13 +201,12 @@ describe("the default handler's own deadline", () => {
     readonly deadline?: number | null;
     /** When the program itself begins to listen. */
     readonly listens?: 'before' | 'after';
-    /** How long its event loop is blocked. */
-    readonly ms?: number;
   }
 
   const blocking = ({ daemoniker, say, args, require }: Tools): void => {
-    const { deadline, listens, ms } = JSON.parse(args[0] as string) as Settings;
-    const { writeSync } = require('node:fs') as typeof import('node:fs');
+    const { existsSync } = require('node:fs') as typeof import('node:fs');
+    const [json, free] = args as [string, string];
+    const { deadline, listens } = JSON.parse(json) as Settings;
     const listen = (): void => {
       process.on('SIGTERM', (...given: unknown[]) => {
         say('heard', { given });
@@ -219,12 +218,12 @@ describe("the default handler's own deadline", () => {
     if (listens === 'after') listen();
     // Waiting takes no CPU time from the others.
     const stuck = (): void => {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+      const nothing = new Int32Array(new SharedArrayBuffer(4));
+      while (!existsSync(free)) Atomics.wait(nothing, 0, 0, 10);
     };
     say('begins');
     stuck();
     if (listens === undefined) process.exit(5);
-    writeSync(1, 'free\n');
     setInterval(() => undefined, 1000);
   };
 
@@ -232,70 +231,75 @@ describe("the default handler's own deadline", () => {
     readonly took: number;
   }
 
+  let temporary: string;
+  let stuck: readonly Outcome[];
+  let others: Readonly<Record<'none' | 'before' | 'after' | 'debugged', Outcome>>;
+
+  /** Of a process that is stuck until it is ended, or until its loop is free, well after the 5 s. */
   async function outcome(
     signal: NodeJS.Signals,
     settings: Settings,
+    isFreed: boolean,
     flags: readonly string[] = [],
   ): Promise<Outcome> {
-    const program = run(blocking, [JSON.stringify(settings)], { flags });
+    const free = join(temporary, isFreed ? 'free' : 'never');
+    const program = run(blocking, [JSON.stringify(settings), free], { flags });
     await program.hears('begins');
     const sent = performance.now();
     program.kill(signal);
+    if (isFreed) {
+      await timePasses(5600); // what the test is about
+      writeFileSync(free, '');
+    }
     const ending = await program.end();
     return { ...ending, took: performance.now() - sent };
   }
 
-  const PAST_IT_MS = 6000;
-  let stuck: readonly Outcome[];
-  let others: Readonly<Record<'none' | 'before' | 'after' | 'debugged', Outcome>>;
-
   // All at once: each takes longer than the deadline.
   beforeAll(async () => {
-    const stuckFrom = (['SIGTERM', 'SIGABRT', 'SIGTERM', 'SIGABRT'] as const).map((signal) =>
-      outcome(signal, {}),
-    );
-    const [none, before, after, debugged] = await Promise.all([
-      outcome('SIGTERM', { deadline: null, ms: PAST_IT_MS }),
-      outcome('SIGTERM', { listens: 'before', ms: PAST_IT_MS }),
-      outcome('SIGTERM', { listens: 'after', ms: PAST_IT_MS }),
-      outcome('SIGTERM', { ms: PAST_IT_MS }, NAME === 'node' ? INSPECTED : []),
+    temporary = temporaryDirectory();
+    const [none, before, after, debugged, ...ended] = await Promise.all([
+      outcome('SIGTERM', { deadline: null }, true),
+      outcome('SIGTERM', { listens: 'before' }, true),
+      outcome('SIGTERM', { listens: 'after' }, true),
+      outcome('SIGTERM', {}, NAME === 'node', NAME === 'node' ? INSPECTED : []),
+      ...(['SIGTERM', 'SIGABRT', 'SIGTERM', 'SIGABRT'] as const).map((signal) =>
+        outcome(signal, {}, false),
+      ),
     ]);
     others = { none, before, after, debugged };
-    stuck = await Promise.all(stuckFrom);
+    stuck = ended;
   });
+
+  afterAll(() => removeDirectory(temporary));
 
   test.each([
     ['SIGTERM', 0],
     ['SIGABRT', 1],
   ] as const)('ends a stuck process by %s after 5 s', (signal, index) => {
-    for (const { code, signal: seen, took, stderr } of [
-      stuck[index],
-      stuck[index + 2],
-    ] as Outcome[]) {
-      expect({ code, signal: seen }).toEqual(deathBy(signal));
-      expect(took).toBeGreaterThan(4990);
-      expect(took).toBeLessThan(5000 + SOON_MS);
-      expect(stderr).toContain(`${signal} from pid ${process.pid}`);
-      expect(stderr).toContain('was not handled within its deadline');
+    for (const ending of [stuck[index], stuck[index + 2]] as Outcome[]) {
+      expect(ending).toMatchObject(deathBy(signal));
+      expect(ending.took).toBeGreaterThanOrEqual(4999);
+      expect(ending.took).toBeLessThan(SOON_MS);
+      expect(ending.stderr).toContain(`${signal} from pid ${process.pid}`);
+      expect(ending.stderr).toContain('was not handled within its deadline');
     }
   });
 
   // The end does not wait long for the main thread's answer, which a busy machine may delay.
   onNodeOnUnix.test('says where it is stuck', async () => {
     const all = stuck.map(({ stderr }) => stderr).join('');
-    expect(all).toMatch(/ending the process\n {4}at .*\bstuck \(/);
+    expect(all).toMatch(/ending the process\n(?: {4}at .*\n)* {4}at .*\bstuck \(/);
     return Promise.resolve();
   });
 
   test('is none with { deadline: null }', () => {
     expect(others.none).toMatchObject({ code: 5, signal: null, stderr: '' });
-    expect(others.none.took).toBeGreaterThan(5500);
   });
 
   // At a breakpoint the event loop is blocked, and nothing is wrong.
   onNode.test('is none while an inspector listens', async () => {
     expect(others.debugged).toMatchObject({ code: 5, signal: null });
-    expect(others.debugged.took).toBeGreaterThan(5500);
     return Promise.resolve();
   });
 
@@ -303,8 +307,7 @@ describe("the default handler's own deadline", () => {
     'is none while the program itself listens, since %s start(): its listener hears the signal',
     (when) => {
       expect(others[when]).toMatchObject({ code: 7, signal: null, stderr: '' });
-      expect(others[when].stdout).toMatch(/free\n.*"heard","given":\["SIGTERM"/);
-      expect(others[when].took).toBeGreaterThan(5500);
+      expect(others[when].stdout).toContain('"heard","given":["SIGTERM"');
     },
   );
 });

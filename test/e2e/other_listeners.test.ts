@@ -11,8 +11,8 @@ const LAST_LINE = new RegExp(
   `^daemoniker: SIGTERM received from pid ${process.pid} \\(.+\\); ending the process\\n$`,
 );
 
-async function listening(when: 'before' | 'after', how: 'on' | 'once'): Promise<Fixture> {
-  const program = run(
+function listening(when: 'before' | 'after', how: 'on' | 'once'): Fixture {
+  return run(
     ({ daemoniker, say, args, onCommand }) => {
       const [when, how] = args as ['before' | 'after', 'on' | 'once'];
       const listener = (): void => say('heard', { listeners: process.listenerCount('SIGTERM') });
@@ -27,12 +27,11 @@ async function listening(when: 'before' | 'after', how: 'on' | 'once'): Promise<
     },
     [when, how],
   );
-  return program;
 }
 
 describe.each(['before', 'after'] as const)('a listener added %s start()', (when) => {
   test('hears the signal, every time; the default handler does nothing', async () => {
-    const program = await listening(when, 'on');
+    const program = listening(when, 'on');
     await program.hears('ready');
     for (let round = 0; round < 3; round++) {
       program.kill('SIGTERM');
@@ -43,7 +42,7 @@ describe.each(['before', 'after'] as const)('a listener added %s start()', (when
   });
 
   test('leaves the signal to the default handler when it is removed', async () => {
-    const program = await listening(when, 'on');
+    const program = listening(when, 'on');
     await program.hears('ready');
     program.kill('SIGTERM');
     await program.hears('heard');
@@ -56,7 +55,7 @@ describe.each(['before', 'after'] as const)('a listener added %s start()', (when
   });
 
   test('for once leaves the second signal to the default handler', async () => {
-    const program = await listening(when, 'once');
+    const program = listening(when, 'once');
     await program.hears('ready');
     program.kill('SIGTERM');
     await program.hears('heard');
@@ -68,7 +67,7 @@ describe.each(['before', 'after'] as const)('a listener added %s start()', (when
 
   // Whoever counts the listeners (signal-exit, close-with-grace) counts none of ours.
   onNodeOnUnix.test('is the only one that process.listeners() shows', async () => {
-    const program = await listening(when, 'on');
+    const program = listening(when, 'on');
     expect((await program.hears('ready'))['listeners']).toEqual([true]);
     program.kill('SIGTERM');
     expect((await program.hears('heard'))['listeners']).toBe(1);
@@ -104,7 +103,7 @@ test('a deadline spares a listener, and holds again when the last one is removed
       setImmediate(() => { say('stuck'); stuckForEver(); });
     };
     process.on('SIGTERM', listener);
-    setImmediate(() => { say('busy'); blockFor(700); });
+    setImmediate(() => { say('busy'); blockFor(1500); });
     liveOn();
   `;
   const settings = { sigterm: 'raise', deadline: 200 };

@@ -14,6 +14,8 @@ import { join } from 'node:path';
 import { ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
+import { deathBy } from '../support/endings';
+import { start } from '../support/fixture';
 import { onNode, onUnix } from '../support/platform';
 import { IS_WINDOWS } from '../support/runtime';
 import { Session } from '../support/session';
@@ -57,6 +59,21 @@ onNode.test(
     expect(existsSync(pidFile)).toBe(false);
   },
 );
+
+describe('the file is gone', () => {
+  test.each([
+    ['a deadline', { deadline: 100 }, ''],
+    ['exitWithin()', {}, 'handler.exitWithin(100);'],
+  ])('when %s has ended a stuck process', async (_, settings, limit) => {
+    const code = `${limit} say('limited'); stuckForEver()`;
+    const fixture = start('blocked', [pidFile, JSON.stringify(settings), code]);
+    await fixture.hears('limited');
+    expect(ping(pidFile)).toBe(true);
+    if (limit === '') fixture.kill('SIGTERM');
+    expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
+    expect(existsSync(pidFile)).toBe(false);
+  });
+});
 
 test('several files of one process are all removed at its end', async () => {
   const daemon = await Session.start();

@@ -1,14 +1,16 @@
 // Who sent a signal, and how.
+import type { SignalHandler1 } from '../..';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { addonPath, type NativeHelper } from '../support/addon';
-import { endAll, type Fixture } from '../support/fixture';
-import { onUnix, withCommand } from '../support/platform';
+import { pidFile } from '../support/each_test';
+import { Fixture, start } from '../support/fixture';
+import { onLinux, onUnix, withCommand } from '../support/platform';
 import { run } from '../support/program';
 import { IS_WINDOWS } from '../support/runtime';
 import { OWN_UID, SENT, startSender } from '../support/sending';
-
-afterEach(endAll);
 
 /** Says what each signal's record says. */
 async function receiver(wrapper: readonly string[] = []): Promise<Fixture> {
@@ -178,3 +180,136 @@ if (process.platform === 'linux') {
     });
   });
 }
+
+// The receiver is ahead of the sender: on a busy machine it would have to wait for a CPU.
+withCommand(
+  process.execPath,
+  '-e',
+  'os.setPriority(-20)',
+)('a sender that exits at once, as kill(1) does,', () => {
+  test.each(['is idle', 'has callbacks of 20 ms'])(
+    'is named in 15 of 20 cases at least, while the event loop %s',
+    async (load) => {
+      const daemon = run(
+        ({ daemoniker, say, args, require, onCommand }) => {
+          const { setPriority } = require('node:os') as typeof import('node:os');
+          const handled = (): void => say('handled', { ...handler.received?.sender });
+          const handler = new daemoniker.SignalHandler1(null, { sigterm: handled }).start();
+          setPriority(-20); // of this thread alone, which gets the signal
+          onCommand(() => undefined);
+          const work = (): void => {
+            const end = performance.now() + 20;
+            while (performance.now() < end);
+            setImmediate(work);
+          };
+          if (args[0] !== 'is idle') work();
+          say('ready');
+        },
+        [load],
+      );
+      await daemon.hears('ready');
+      // The shell waits for each, so that it is not even a zombie for long.
+      const shell = new Fixture([
+        'sh',
+        '-c',
+        `while read _; do env kill -TERM ${daemon.pid}; done`,
+      ]);
+      const namedOfTwenty = async (): Promise<number> => {
+        let named = 0;
+        for (let round = 0; round < 20; round++) {
+          shell.tell('');
+          const { command } = await daemon.hears('handled');
+          expect([null, 'kill']).toContain(command);
+          if (command === 'kill') named++;
+        }
+        return named;
+      };
+      let most = 0;
+      for (let turn = 0; turn < 12 && most < 15; turn++) {
+        most = Math.max(most, await namedOfTwenty());
+      }
+      expect(most).toBeGreaterThanOrEqual(15);
+    },
+  );
+});
+
+onLinux('the name of a sender', () => {
+  // PR_SET_NAME of prctl(2).
+  const RENAMED = `
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(15, sys.argv[2].encode(), 0, 0, 0)
+os.kill(int(sys.argv[1]), 15)
+sys.stdin.read()
+`;
+  const sendAs = (name: string, daemon: Fixture): Fixture =>
+    new Fixture(['python3', '-c', RENAMED, String(daemon.pid), name]);
+
+  withCommand(
+    'python3',
+    '-c',
+    'import ctypes',
+  )('that has given itself another', () => {
+    // Node 24 calls its main thread "MainThread", Node 26 "node-MainThread".
+    test.each(['MainThread', 'node-MainThread'])(
+      'is that of its executable, if it is the one of a thread: %s',
+      async (name) => {
+        const daemon = await receiver();
+        const sender = sendAs(name, daemon);
+        const { sender: named } = await daemon.hears('handled');
+        const executable = basename(readlinkSync(`/proc/${sender.pid}/exe`));
+        expect(executable).toContain('python');
+        expect(named).toMatchObject({ pid: sender.pid, command: executable });
+      },
+    );
+
+    // ESC [31m, and the same in one character of Unicode.
+    const HOSTILE = 'a\x1b[31mb\u009bc\x7f';
+    const HARMLESS = 'a?[31mb??c?';
+
+    test('shows no control characters in the record', async () => {
+      const daemon = await receiver();
+      sendAs(HOSTILE, daemon);
+      expect((await daemon.hears('handled'))['sender']).toMatchObject({ command: HARMLESS });
+    });
+
+    test.each([
+      ['the default handler', 'liveOn()', {}],
+      ['a deadline', 'stuckForEver()', { deadline: 100 }],
+    ])('shows none on stderr when %s ends the process', async (_, code, settings) => {
+      const json = JSON.stringify({ sigterm: 'raise', ...settings });
+      const fixture = start('blocked', [pidFile, json, code]);
+      await fixture.hears('begins');
+      const sender = sendAs(HOSTILE, fixture);
+      const { stderr } = await fixture.end();
+      expect(stderr).toContain(`from pid ${sender.pid} (${HARMLESS})`);
+      expect(stderr).not.toMatch(/(?!\n)\p{Cc}/u);
+    });
+  });
+
+  // Where its number is somebody else's: sixty processes see to that.
+  const NESTED = [
+    ...['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', 'sh', '-c'],
+    'for i in $(seq 60); do sleep 1000 & done; exec unshare --pid --fork --kill-child "$@"',
+    'sh',
+  ];
+  withCommand(NESTED[0] as string, ...NESTED.slice(1), 'true').test(
+    'is not looked up in a /proc of another PID namespace',
+    async () => {
+      const daemon = run(
+        ({ daemoniker, say, plain, require, signalledByAnother }) => {
+          const { existsSync } = require('node:fs') as typeof import('node:fs');
+          const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
+            sigterm: () => say('handled', plain(handler.received)),
+          }).start();
+          const pid = signalledByAnother('SIGTERM');
+          say('sent', { pid, isSomebodyElse: existsSync(`/proc/${pid}`) });
+        },
+        [],
+        { wrapper: NESTED },
+      );
+      const { pid, isSomebodyElse } = await daemon.hears('sent');
+      expect(isSomebodyElse).toBe(true);
+      expect(await daemon.hears('handled')).toMatchObject({ sender: { pid, command: null } });
+    },
+  );
+});

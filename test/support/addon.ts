@@ -2,7 +2,8 @@
 // and do is of Unix; on Windows there are none.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import type { FixtureOptions } from './fixture';
 import { FIXTURES, IS_WINDOWS, ROOT } from './runtime';
 
 /** What `require(addonPath())` gives in a fixture. */
@@ -17,6 +18,8 @@ export interface NativeHelper {
   raise(signum: number): void;
   /** `errno` after raise(3) of this signal; it was 4711. */
   errnoAfter(signum: number): number;
+  /** Children of vfork(2), which share our memory, that are killed while they handle this signal. */
+  killSignalledChildren(signum: number): void;
   abort(): void;
   abortOnThread(): void;
   reportAtExit(): void;
@@ -52,10 +55,11 @@ export function staticTlsPath(): string {
   return build('static_tls', 'so');
 }
 
-/** What stands before a command that has these libraries preloaded. For tests that are `withPreload`. */
-export function preloading(...libraries: readonly string[]): string[] {
-  const all = [process.env['LD_PRELOAD'], ...libraries].filter(Boolean).join(' ');
-  return ['sh', '-c', `LD_PRELOAD='${all}' exec "$@"`, 'sh'];
+/** Options of a fixture that has this library preloaded. For tests that are `withPreload`. */
+export function preloading(library: string): FixtureOptions {
+  // A relative path: spaces separate in LD_PRELOAD, and nothing protects one.
+  const all = [process.env['LD_PRELOAD'], `./${basename(library)}`].filter(Boolean).join(' ');
+  return { wrapper: ['sh', '-c', `LD_PRELOAD='${all}' exec "$@"`, 'sh'], cwd: dirname(library) };
 }
 
 function build(name: string, suffix: string): string {

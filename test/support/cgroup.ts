@@ -2,6 +2,7 @@
 // (Documentation/admin-guide/cgroup-v1, cgroup-v2.rst). Root's to make, and not in every container.
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { only } from './platform';
 
 const PERIOD_US = 100_000;
 
@@ -69,8 +70,13 @@ function controller(): { path: string; isFirstVersion: boolean } {
   throw new Error('no cgroup distributes CPU time here');
 }
 
-/** Whether this process may make one. */
-export function canMakeCpuQuota(): boolean {
+/** Where this process may make one. */
+export const withCpuQuota = only(
+  'needs a cgroup with a CPU quota',
+  process.platform === 'linux' && canMakeOne(),
+);
+
+function canMakeOne(): boolean {
   try {
     return CpuQuota.make(1).remove();
   } catch {
