@@ -29,9 +29,12 @@ import { ROOT, mapLimited, run } from './support/run.mjs';
 
 /** Where the walks begin, and what they may reach. */
 const LAWS = {
-  handler: { start: /^daemoniker::handler::Handle\([^)]*\)$/, allowed: HANDLER },
+  handler: { starts: [/^daemoniker::handler::Handle\([^)]*\)$/], allowed: HANDLER },
   watcher: {
-    start: /^daemoniker::watcher::\(anonymous namespace\)::Run\([^)]*\)$/,
+    starts: [
+      /^daemoniker::\(anonymous namespace\)::RunThread\([^)]*\)$/,
+      /^daemoniker::watcher::\(anonymous namespace\)::Run\([^)]*\)$/,
+    ],
     allowed: WATCHER,
   },
 };
@@ -146,7 +149,7 @@ const PLANTS = [
     platform: PLATFORMS.linux,
     law: LAWS.handler,
     file: 'native/linux/siginfo.cc',
-    find: "CopyUpTo('\\n', comm, name);",
+    find: 'Copy(comm, name);',
     replace: 'if (std::FILE* file = std::fopen("/proc/self/comm", "r")) std::fclose(file);',
     include: '<cstdio>',
     found: /ReadSenderName\(.*\n.*fopen/,
@@ -155,7 +158,7 @@ const PLANTS = [
     platform: PLATFORMS.linux,
     law: LAWS.handler,
     file: 'native/linux/siginfo.cc',
-    find: "CopyUpTo('\\n', comm, name);",
+    find: 'Copy(comm, name);',
     replace: 'std::snprintf(name, sizeof name, "%ls", L"name");',
     include: '<cstdio>',
     found: /ReadSenderName\(.*\n.*snprintf/,
@@ -186,6 +189,15 @@ const PLANTS = [
     replace: 'readlink(path, text, size - 1)',
     include: '<fcntl.h>',
     found: /proc::ReadLink\(.*\n.*→ readlink,/,
+  },
+  {
+    platform: PLATFORMS.linux,
+    law: LAWS.watcher,
+    file: 'native/posix/thread.cc',
+    find: 'static_cast<Thread*>(thread)->Run();',
+    replace: 'static_cast<Thread*>(thread)->Run(); delete static_cast<int*>(thread);',
+    include: '<new>',
+    found: /RunThread\(.*\n.*_ZdlPv/,
   },
   {
     platform: PLATFORMS.linux,
@@ -339,18 +351,21 @@ function compileAll(platform, root, optimization, sources) {
   return platform.compile(sources, directory, optimization, root);
 }
 
-async function examine(platform, compiled, { start, allowed }) {
+async function examine(platform, compiled, { starts, allowed }) {
   const nodes = await platform.readCallGraph([...compiled.values()]);
   const names = await demangle([...nodes.values()].map(({ name }) => name));
   const nameOf = (name) => names.get(name) ?? name;
-  const starts = [...nodes].filter(([, { name }]) => start.test(nameOf(name)));
-  if (starts.length !== 1) throw new Error(`${starts.length} functions are ${start}`);
+  const ways = new Map();
+  for (const start of starts) {
+    const found = [...nodes].filter(([, { name }]) => start.test(nameOf(name)));
+    if (found.length !== 1) throw new Error(`${found.length} functions are ${start}`);
+    const [[key, { name }]] = found;
+    ways.set(key, [nameOf(name)]);
+  }
 
   const problems = [];
   const used = new Set();
   let functions = 0;
-  const [[first]] = starts;
-  const ways = new Map([[first, [nameOf(nodes.get(first).name)]]]);
   for (const [key, way] of ways) {
     const { name, references, callsPointers } = nodes.get(key);
     const caller = nameOf(name);

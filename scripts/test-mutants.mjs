@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundle } from './bundle.mjs';
 import { COMPILER, compile, gyp } from './support/compile.mjs';
+import { readGyp } from './support/gyp.mjs';
 import { ROOT, run, tryRun } from './support/run.mjs';
 
 const wanted = process.argv.slice(2);
@@ -99,6 +100,7 @@ async function build(file, objects) {
   mkdirSync(release, { recursive: true });
   const mutated = file.startsWith('native/') ? await compile(sources, own, [], copy) : new Map();
   const all = new Map([...objects, ...mutated]);
-  const flags = ['-shared', '-pthread', ...gyp.ldflags];
+  const { ldflags } = file === 'binding.gyp' ? await readGyp('linux', copy) : gyp;
+  const flags = ['-shared', '-pthread', ...ldflags];
   await run(COMPILER, [...all.values(), ...flags, '-o', join(release, 'daemoniker.node')]);
 }

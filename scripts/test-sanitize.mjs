@@ -189,7 +189,7 @@ async function testAddon() {
   const release = directory('addon', 'build', 'Release');
   const objects = await compile(gyp.sources, directory('addon', 'objects'), flagsFor(MEMORY));
   // Not GCC's own runtime statically, as the addon otherwise has it: the sanitizers replace parts.
-  const shared = ['-shared', `-fsanitize=${MEMORY}`, '-Wl,-z,nodelete', '-pthread', '-ldl'];
+  const shared = ['-shared', `-fsanitize=${MEMORY}`, '-Wl,-z,nodelete,-z,now', '-pthread', '-ldl'];
   const addon = join(release, 'daemoniker.node');
   await run(COMPILER, [...objects.values(), ...shared, '-o', addon]);
 

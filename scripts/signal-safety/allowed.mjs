@@ -114,6 +114,10 @@ export const WATCHER = {
   patterns: PATTERNS,
   mayCallPointers: [
     {
+      pattern: /^daemoniker::Thread::Run\(/,
+      reason: "calls what the thread was started for: the watcher's is walked from there",
+    },
+    {
       pattern: /^daemoniker::end::ResetTerminal\(/,
       reason: 'calls uv_tty_reset_mode(), which libuv documents as async-signal-safe',
     },
