@@ -130,21 +130,15 @@ export class Registry {
 
   /**
    * Runs the listeners of others, if there are any, as the runtime would: our own is not among them.
-   * What they throw goes to `onError`.
+   * Throws what one of them throws.
    */
-  runListeners(signum: number, onError: (error: unknown) => void): boolean {
+  runListeners(signum: number): boolean {
     const name = SIGNALS.find((one) => constants.signals[one] === signum);
     if (name === undefined || !this.#othersListen(name)) return false;
-    const listeners = this.#host.rawListeners(name).filter((one) => one !== this.#pinned);
     this.#host.off(name, this.#pinned);
     try {
-      for (const listener of listeners) {
-        try {
-          listener.call(this.#host, name, signum);
-        } catch (error) {
-          onError(error);
-        }
-      }
+      const emitter: NodeJS.EventEmitter = this.#host; // the types know no other arguments
+      emitter.emit(name, name, signum);
     } finally {
       this.#check(name);
     }

@@ -97,6 +97,7 @@ class HandlerState implements Receiver {
   #referenced = false;
   /** What start() has made; `null` while it does not run. */
   #context: AsyncResource | null = null;
+  #isStarting = false;
   #claim: Claim | null = null;
   #latest: Arrival | null = null;
   #handling: Arrival | null = null;
@@ -131,14 +132,25 @@ class HandlerState implements Receiver {
   }
 
   start(): void {
-    if (this.runs) {
+    if (this.runs || this.#isStarting) {
       throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
     }
     requireMainThread('start');
-    const claim = this.pidFile === null ? null : prepareClaim(resolve(this.pidFile));
-    // Handlers see the AsyncLocalStorage of their start(), and not of whoever was first.
-    this.#context = new AsyncResource('SignalHandler1');
+    // An async_hooks hook may run in here, and start it again.
+    this.#isStarting = true;
     try {
+      this.#start();
+    } finally {
+      this.#isStarting = false;
+    }
+    publishStart(this.pidFile);
+  }
+
+  #start(): void {
+    const claim = this.pidFile === null ? null : prepareClaim(resolve(this.pidFile));
+    try {
+      // Handlers see the AsyncLocalStorage of their start(), and not of whoever was first.
+      this.#context = new AsyncResource('SignalHandler1');
       registry.start(this);
     } catch (error) {
       this.#context = null;
@@ -154,7 +166,6 @@ class HandlerState implements Receiver {
       this.#end();
       throw error;
     }
-    publishStart(this.pidFile);
   }
 
   stop(): void {
@@ -226,8 +237,7 @@ class HandlerState implements Receiver {
 
   #call(handler: SignalCallable, signum: number): unknown {
     // Others may have begun to listen while it was waiting.
-    const onError = (error: unknown): void => raise(error, registry.native);
-    if (handler === DEFAULT_HANDLER && registry.runListeners(signum, onError)) return undefined;
+    if (handler === DEFAULT_HANDLER && registry.runListeners(signum)) return undefined;
     return this.#context === null
       ? handler(signum)
       : this.#context.runInAsyncScope(handler, undefined, signum);

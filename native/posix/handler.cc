@@ -100,7 +100,7 @@ void SetFallback(int signum, const struct sigaction& action) {
 
 const struct sigaction& Fallback(int signum) { return *signals[signum].fallback.load(); }
 
-// Each is a few instructions from its end.
+// Each is a few system calls from its end.
 void WaitForOthers() {
   while (others.load() != 0) sched_yield();
 }

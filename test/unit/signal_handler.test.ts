@@ -228,6 +228,12 @@ describe('the default handler, called by hand', () => {
     expect(Number(error)).toBe(signum);
   });
 
+  test('is one and the same for all signals and handlers', () => {
+    const other = new SignalHandler1(null);
+    expect(other.sigint).toBe(handler.sigint);
+    expect(other.sigabrt).toBe(handler.sigterm);
+  });
+
   test('throws a bare ReceivedSignal without a number', () => {
     const error = thrown(() => (handler.sigint as () => unknown)());
     expect(error.constructor).toBe(ReceivedSignal);
