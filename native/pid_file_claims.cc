@@ -81,7 +81,7 @@ void PidFileClaims::Release(int claim, bool remove_now) {
   std::lock_guard<std::mutex> lock(mutex_);
   Claim& found = Find(claim);
   if (&found == &closed_ || --found.users > 0) return;
-  // While it is locked: whoever waits for the name finds it gone and begins anew.
+  // While it is locked: whoever waits for the name finds it gone and begins again.
   if (found.remove_at_end || remove_now) found.handle.Remove(found.path);
   claims_.erase(std::find_if(claims_.begin(), claims_.end(),
                              [&](const auto& other) { return other.get() == &found; }));

@@ -84,7 +84,7 @@ const after = `${head}${BEGIN}\n\n${generated}\n\n${END}${tail}`;
 console.log(text([[...heads, 'size'], ...rows]));
 if (process.argv.includes('--check')) {
   if (after !== before) {
-    console.error('docs/platforms.md says something else: npm run platforms writes it anew.');
+    console.error('docs/platforms.md says something else: npm run platforms writes it again.');
     bad += 1;
   }
 } else {

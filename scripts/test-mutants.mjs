@@ -34,7 +34,7 @@ try {
   cpSync(join(ROOT, 'jest.config.cjs'), join(copy, 'jest.config.cjs'));
   cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });
   symlinkSync(NODE_MODULES, join(copy, 'node_modules'));
-  // Built once; a mutant compiles its own file anew.
+  // Built once; a mutant compiles its own file again.
   const objects = await compile(gyp.sources, copy, [], copy);
   const chosen = mutants.filter(
     ({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)),

@@ -2,7 +2,7 @@
 // with a running handler serves one named pipe, \\.\pipe\daemoniker-<pid>.
 //
 // A client sends one Request as one message and gets one Reply: the signal has been recorded. When
-// it gets none, because the handlers are just being started or stopped, it begins anew. Both ends
+// it gets none, because the handlers are just being started or stopped, it begins again. Both ends
 // check who the other one is. Nothing waits longer than a known time.
 #pragma once
 

@@ -102,7 +102,7 @@ int Send(int64_t pid, int signum) {
     if (error == ERROR_TIMEOUT) return uv::kEtimedout;
     if (error == kNotOurs) return uv::kEproto;
     if (!IsGone(error)) return UvError(error);
-    // It stopped in the middle, and did not acknowledge: begin anew.
+    // It stopped in the middle, and did not acknowledge: begin again.
     if (limit.Passed()) return uv::kEtimedout;
     Sleep(1);
   }

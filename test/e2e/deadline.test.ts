@@ -89,7 +89,7 @@ describe('a blocked event loop', () => {
    * for some milliseconds only, in which a busy machine may have no time for that thread: so several
    * processes end, until one has said it.
    */
-  async function obituaryWithPlace(code: string): Promise<string> {
+  async function messageWithPlace(code: string): Promise<string> {
     for (let round = 0; round < 20; round++) {
       const fixture = await begin(code, { deadline: 100 });
       send(pidFile, SIGTERM);
@@ -101,16 +101,14 @@ describe('a blocked event loop', () => {
   }
 
   onNodeOnUnix.test('says where it is stuck', async () => {
-    expect(await obituaryWithPlace('stuckForEver()')).toMatch(
+    expect(await messageWithPlace('stuckForEver()')).toMatch(
       /ending the process\n {4}at .*stuckForEver \(.*blocked\.cjs:\d+:\d+\)\n/,
     );
   });
 
   // Whoever overrides this may run anything: that must not happen in the middle of other code.
   onNodeOnUnix.test('says so without running any JavaScript', async () => {
-    await obituaryWithPlace(
-      'Error.prepareStackTrace = () => { process.exit(9); }; stuckForEver();',
-    );
+    await messageWithPlace('Error.prepareStackTrace = () => { process.exit(9); }; stuckForEver();');
   });
 });
 
