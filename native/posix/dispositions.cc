@@ -16,6 +16,8 @@ struct Disposition {
   struct sigaction saved;
   struct sigaction replaced;
   bool taken = false;
+  // `saved` is what it was before any signal was taken, and not yet used.
+  bool saved_before_all = false;
   // Somebody else's, which was found over ours and probably calls ours.
   struct sigaction foreign;
   bool has_foreign = false;
@@ -72,6 +74,27 @@ void Save(int signum) {
   handler::WaitForOthers();
 }
 
+bool IsAnythingTaken() {
+  for (const Disposition& disposition : dispositions) {
+    if (disposition.taken) return true;
+  }
+  return false;
+}
+
+// A runtime may change the dispositions of several signals when it first listens to one of them
+// (Deno: SIGHUP, SIGINT and SIGTERM). So all are saved before that.
+void SaveOnce(int signum) {
+  if (!IsAnythingTaken()) {
+    for (const int one : {SIGINT, SIGTERM, SIGABRT}) {
+      Save(one);
+      dispositions[one].saved_before_all = true;
+    }
+  } else if (!dispositions[signum].saved_before_all) {
+    Save(signum);
+  }
+  dispositions[signum].saved_before_all = false;
+}
+
 // Whether what is in place is ours, or only there because the runtime has put it there over ours.
 bool MayBeReplaced(const Disposition& disposition, const struct sigaction& current) {
   return IsOurs(current) || SameHandler(current, Default()) ||
@@ -105,7 +128,7 @@ int Take(int signum, const Between& between) {
   const bool install = !was_taken || MayBeReplaced(disposition, Current(signum));
   if (!was_taken) {
     PrepareSenderNames();
-    Save(signum);
+    SaveOnce(signum);
   }
   if (!between() && !was_taken) {
     sigaction(signum, &disposition.saved, nullptr);
