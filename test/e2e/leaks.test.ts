@@ -139,7 +139,8 @@ onLinux('a running handler', () => {
             return ''; // of the directory itself, closed by now
           }
         });
-      look(); // whatever the runtime opens for that
+      look(); // whatever the runtime opens for that, and for listeners
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGABRT']) process.on(name, () => undefined);
       const before = look();
       const handler = new daemoniker.SignalHandler1(null, {
         sigterm: () => {

@@ -184,22 +184,31 @@ if (process.platform === 'linux') {
 // Our process waits for the sender, which is therefore a zombie until the signal handler has run, and
 // gone when the event loop turns. (The benchmark counts how many of those are named for whom nobody
 // waits so long.)
-onLinux.test('a sender that has gone when the handler runs is named', async () => {
-  const program = run(({ daemoniker, say, require }) => {
-    const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
-    const { existsSync } = require('node:fs') as typeof import('node:fs');
-    const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
-      sigterm: () => {
-        const { pid, command } = handler.received?.sender ?? {};
-        say('handled', { pid, command, isThere: existsSync(`/proc/${pid}`) });
-      },
-    }).start();
-    const { pid } = spawnSync('env', ['kill', '-TERM', String(process.pid)]);
-    say('sent', { pid });
-  });
-  const { pid } = await program.hears('sent');
-  expect(await program.hears('handled')).toMatchObject({ pid, command: 'kill', isThere: false });
-});
+onLinux.test(
+  'senders that have gone when the handler runs are named, each by its own name',
+  async () => {
+    const program = run(({ daemoniker, say, require }) => {
+      const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
+      const { existsSync } = require('node:fs') as typeof import('node:fs');
+      const send = (...command: [string, ...string[]]): void => {
+        const [file, ...args] = command;
+        say('sent', { pid: spawnSync(file, args).pid });
+      };
+      const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
+        sigterm: () => {
+          const { pid, command } = handler.received?.sender ?? {};
+          say('handled', { pid, command, isThere: existsSync(`/proc/${pid}`) });
+          if (command === 'kill') send('sh', '-c', `kill -TERM ${process.pid}`);
+        },
+      }).start();
+      send('env', 'kill', '-TERM', String(process.pid));
+    });
+    for (const command of ['kill', 'sh']) {
+      const { pid } = await program.hears('sent');
+      expect(await program.hears('handled')).toMatchObject({ pid, command, isThere: false });
+    }
+  },
+);
 
 onLinux('the name of a sender', () => {
   // PR_SET_NAME of prctl(2).
