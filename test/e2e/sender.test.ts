@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import { addonPath, type NativeHelper } from '../support/addon';
 import { pidFile } from '../support/each_test';
 import { Fixture, start } from '../support/fixture';
-import { onLinux, onUnix, withCommand } from '../support/platform';
+import { onLinux, onNodeOnLinux, onUnix, withCommand } from '../support/platform';
 import { run } from '../support/program';
 import { IS_WINDOWS } from '../support/runtime';
 import { OWN_UID, SENT, startSender } from '../support/sending';
