@@ -184,7 +184,7 @@ if (process.platform === 'linux') {
 // Our process waits for the sender, which is therefore a zombie until the signal handler has run, and
 // gone when the event loop turns. (The benchmark counts how many of those are named for whom nobody
 // waits so long.)
-onLinux.test(
+onNodeOnLinux.test(
   'senders that have gone when the handler runs are named, each by its own name',
   async () => {
     const program = run(({ daemoniker, say, require }) => {
