@@ -1,5 +1,4 @@
 // send() to a daemon, from a file to its handler.
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SIGABRT, SIGINT, SIGTERM, ping, send } from '../..';
@@ -7,7 +6,7 @@ import { addonPath, type NativeHelper } from '../support/addon';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy, deathWithoutHandler } from '../support/endings';
 import { start, type Fixture } from '../support/fixture';
-import { onLinux, onUnix, withTools } from '../support/platform';
+import { onUnix } from '../support/platform';
 import { run } from '../support/program';
 import { OWN_UID, SENT } from '../support/sending';
 
@@ -100,22 +99,6 @@ test('a process without a handler that holds its file ends by the signal', async
   await fixture.hears('ready');
   send(pidFile, SIGTERM);
   expect(await fixture.end()).toMatchObject(deathWithoutHandler('SIGTERM'));
-});
-
-onLinux('the signal handler', () => {
-  // A function's first call would look it up, and the code that was interrupted may be the loader's.
-  withTools('readelf').test('finds all symbols resolved', async () => {
-    const program = run(({ daemoniker, say, require }) => {
-      const { readFileSync } = require('node:fs') as typeof import('node:fs');
-      new daemoniker.SignalHandler1(null);
-      say('loaded', { addons: readFileSync('/proc/self/maps', 'latin1').match(/\/\S+\.node$/gm) });
-    });
-    const addons = new Set((await program.hears('loaded'))['addons'] as string[]);
-    expect(addons.size).toBe(1);
-    const [addon = ''] = addons;
-    const { stdout } = spawnSync('readelf', ['--dynamic', '--wide', addon], { encoding: 'utf8' });
-    expect(stdout).toMatch(/\(FLAGS\) .*BIND_NOW|\(FLAGS_1\) .*NOW|\(BIND_NOW\)/);
-  });
 });
 
 // It may interrupt any code, between a system call and the look at its errno.
