@@ -89,7 +89,8 @@ void SaveOnce(int signum) {
       Save(one);
       dispositions[one].saved_before_all = true;
     }
-  } else if (!dispositions[signum].saved_before_all) {
+  } else if (!dispositions[signum].saved_before_all || SameHandler(Current(signum), Default())) {
+    // Also if it was somebody's by then and has been left since, which is as good as never.
     Save(signum);
   }
   dispositions[signum].saved_before_all = false;

@@ -166,3 +166,24 @@ onNode.test('vm with breakOnSigint gives the signal back to our handler', async 
     await program.hears('handled');
   }
 });
+
+onNodeOnUnix.test(
+  'a listener that was there before start() and left leaves no trace after stop()',
+  async () => {
+    const program = run(({ daemoniker, say, onCommand, signalMyself }) => {
+      const listener = (): void => say('heard');
+      process.on('SIGTERM', listener);
+      const handler = new daemoniker.SignalHandler1(null).start();
+      process.off('SIGTERM', listener);
+      setImmediate(() => {
+        handler.stop();
+        onCommand(() => say('swallowed'));
+        say('stopped');
+        signalMyself('SIGTERM');
+      });
+    });
+    await program.hears('stopped');
+    program.tell('look');
+    expect(await program.end()).toMatchObject({ signal: 'SIGTERM', stderr: '' });
+  },
+);
