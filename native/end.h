@@ -46,8 +46,10 @@ namespace daemoniker::standard_error {
 // which cannot tell, for 100 ms at most.
 void Write(const char* text);
 
-// The same for a thread that nobody waits for: on Windows, for as long as it takes.
-void WriteOrHang(const char* text);
+// The same for a thread that nobody waits for: on Windows, for as long as it takes. Whether it
+// writes at all, `may_write` says, if given: asked last of all, so that whoever is told "no" and
+// ends the process meanwhile can rely on the text.
+void WriteOrHang(const char* text, bool (*may_write)() = nullptr);
 
 // The same for the thread that may wait for nothing. Where the system cannot tell whether a write
 // will wait (Windows) only a file is written to, which always takes it unless its disk hangs.

@@ -141,13 +141,11 @@ void WriteStack() {
 void WriteExplanation() {
   const bool is_free = explanation.is_exit_late && AskWhatIsOpen();
   const bool is_something_open = is_free && explanation.open[0] != '\0';
-  if (ClaimLine()) {
-    char text[640];
-    std::snprintf(text, sizeof text, "%s%s%s\n", explanation.line,
-                  is_something_open ? "; still open: " : "",
-                  is_something_open ? explanation.open : "");
-    standard_error::WriteOrHang(text);
-  }
+  char text[640];
+  std::snprintf(text, sizeof text, "%s%s%s\n", explanation.line,
+                is_something_open ? "; still open: " : "",
+                is_something_open ? explanation.open : "");
+  standard_error::WriteOrHang(text, ClaimLine);
   if (!is_free) WriteStack();
   explanation.done.store(true);
 }

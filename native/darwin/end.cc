@@ -28,18 +28,19 @@ void RegisterAtExit(void (*clean_up)(), void (*last)()) {
 
 namespace daemoniker::standard_error {
 
-void Write(const char* line) {
+void WriteOrHang(const char* text, bool (*may_write)()) {
   // A pipe that polls writable takes PIPE_BUF bytes at once (POSIX, write()); a socket promises
   // less. Opening /dev/fd/2 would not help: it gives the same open file description here.
   struct pollfd standard_error = {STDERR_FILENO, POLLOUT, 0};
   if (poll(&standard_error, 1, 0) != 1 || (standard_error.revents & POLLOUT) == 0) return;
-  const size_t length = std::strlen(line);
-  ssize_t written = send(STDERR_FILENO, line, length, MSG_DONTWAIT);
-  if (written < 0 && errno == ENOTSOCK) written = write(STDERR_FILENO, line, length);
+  if (may_write != nullptr && !may_write()) return;
+  const size_t length = std::strlen(text);
+  ssize_t written = send(STDERR_FILENO, text, length, MSG_DONTWAIT);
+  if (written < 0 && errno == ENOTSOCK) written = write(STDERR_FILENO, text, length);
   (void)written;
 }
 
-void WriteOrHang(const char* text) { Write(text); }
-void WriteOrSkip(const char* text) { Write(text); }
+void Write(const char* text) { WriteOrHang(text); }
+void WriteOrSkip(const char* text) { WriteOrHang(text); }
 
 }  // namespace daemoniker::standard_error

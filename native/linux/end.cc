@@ -36,13 +36,14 @@ void RegisterAtExit(void (*clean_up)(), void (*last)()) {
 
 namespace daemoniker::standard_error {
 
-void Write(const char* line) {
-  const size_t length = std::strlen(line);
+void WriteOrHang(const char* text, bool (*may_write)()) {
+  const auto may = [may_write] { return may_write == nullptr || may_write(); };
+  const size_t length = std::strlen(text);
   ssize_t written = -1;
   struct stat status;
   if (fstat(STDERR_FILENO, &status) == 0 && S_ISREG(status.st_mode)) {
     // Through the shared description, whose offset the next writer goes on from.
-    written = write(STDERR_FILENO, line, length);
+    if (may()) written = write(STDERR_FILENO, text, length);
     (void)written;
     return;
   }
@@ -51,20 +52,20 @@ void Write(const char* line) {
   const Descriptor own(
       open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (own.valid()) {
-    written = write(own.get(), line, length);
+    if (may()) written = write(own.get(), text, length);
   } else if (errno == ENXIO) {
     // A socket cannot be opened.
-    written = send(STDERR_FILENO, line, length, MSG_DONTWAIT);
+    if (may()) written = send(STDERR_FILENO, text, length, MSG_DONTWAIT);
   } else {
     // No /proc, or a file that may not be opened any more. A pipe that polls writable takes
     // PIPE_BUF bytes at once (pipe(7)).
     struct pollfd standard_error = {STDERR_FILENO, POLLOUT, 0};
-    if (poll(&standard_error, 1, 0) == 1) written = write(STDERR_FILENO, line, length);
+    if (poll(&standard_error, 1, 0) == 1 && may()) written = write(STDERR_FILENO, text, length);
   }
   (void)written;
 }
 
-void WriteOrHang(const char* text) { Write(text); }
-void WriteOrSkip(const char* text) { Write(text); }
+void Write(const char* text) { WriteOrHang(text); }
+void WriteOrSkip(const char* text) { WriteOrHang(text); }
 
 }  // namespace daemoniker::standard_error

@@ -82,7 +82,9 @@ void Write(const char* text) {
   // Neither joined nor freed: the process ends now.
 }
 
-void WriteOrHang(const char* text) { WriteAll(text, std::strlen(text)); }
+void WriteOrHang(const char* text, bool (*may_write)()) {
+  if (may_write == nullptr || may_write()) WriteAll(text, std::strlen(text));
+}
 
 // A file always takes it.
 void WriteOrSkip(const char* text) {
