@@ -14,6 +14,7 @@
         "native/messenger.cc",
         "native/no_demangler.cc",
         "native/pid_file_claims.cc",
+        "native/shutdown.cc",
         "native/watcher.cc"
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],

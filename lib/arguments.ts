@@ -1,6 +1,6 @@
 // Checks of what users pass in.
 import { fileURLToPath } from 'node:url';
-import { invalidArgType, invalidArgValue } from './errors';
+import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 
 /** A path or a `file:` URL, as a path. */
 export function toPath(name: string, value: unknown, alternative = ''): string {
@@ -28,16 +28,20 @@ function toFilePath(name: string, url: URL): string {
 }
 
 /** An options object with no other keys than these; `undefined` is one with none. */
-export function toOptions<T extends object>(value: unknown, known: readonly (keyof T)[]): T {
+export function toOptions<T extends object>(
+  value: unknown,
+  known: readonly (keyof T)[],
+  name = 'options',
+): T {
   if (value === undefined) return {} as T;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgType('options', 'of type object', value);
+    throw invalidArgType(name, 'of type object', value);
   }
   for (const key of Object.keys(value)) {
     if (!(known as readonly string[]).includes(key)) {
       throw invalidArgValue(
-        `options.${key}`,
-        `is unknown (known are: ${known.join(', ')})`,
+        `${name}.${key}`,
+        `is unknown (known are: ${known.join(', ')}${didYouMean(key, known as readonly string[])})`,
         (value as Record<string, unknown>)[key],
       );
     }
@@ -49,4 +53,43 @@ export function toBoolean(name: string, value: unknown, fallback: boolean): bool
   if (value === undefined) return fallback;
   if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
   return value;
+}
+
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A number of milliseconds that a timer can wait. */
+export function toMilliseconds(name: string, value: unknown, expected: string): number {
+  if (typeof value !== 'number') throw invalidArgType(name, expected, value);
+  if (!(value >= 1 && value <= LONGEST_MS)) {
+    throw outOfRange(name, `from 1 to ${LONGEST_MS} milliseconds`, value);
+  }
+  return value;
+}
+
+/** "; did you mean sigterm?", or nothing. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  const near = known
+    .map((one) => ({ one, distance: distance(word.toLowerCase(), one.toLowerCase()) }))
+    .filter(({ distance }) => distance <= 2)
+    .sort((a, b) => a.distance - b.distance)[0];
+  return near === undefined ? '' : `; did you mean ${near.one}?`;
+}
+
+/** How many letters have to be put in, taken out or replaced. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const letter of from) {
+    const next = [(row[0] ?? 0) + 1];
+    for (let index = 0; index < to.length; index++) {
+      next.push(
+        Math.min(
+          (row[index] ?? 0) + (letter === to[index] ? 0 : 1),
+          (row[index + 1] ?? 0) + 1,
+          (next[index] ?? 0) + 1,
+        ),
+      );
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
 }

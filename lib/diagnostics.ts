@@ -24,6 +24,24 @@ export interface SignalMessage extends HandlerMessage {
   readonly error?: unknown;
 }
 
+/** What `daemoniker:shutdown:begin` and `daemoniker:shutdown:end` carry. */
+export interface ShutdownMessage extends HandlerMessage {
+  /** Why: a {@link ReceivedSignal}, an error, or what `shutDown()` was given. */
+  readonly reason: unknown;
+  /** In `daemoniker:shutdown:end`: what the process is going to exit with. */
+  readonly exitCode?: number | string | undefined;
+}
+
+/** What the channels about a hook carry. One object goes through both. */
+export interface ShutdownHookMessage extends ShutdownMessage {
+  /** The name that the hook was added by. */
+  readonly name: string;
+  /** In `daemoniker:shutdown:hook:end`: it has outlived its own `timeout`. */
+  readonly isLate?: boolean;
+  /** In `daemoniker:shutdown:hook:end`: what it threw or rejected with. */
+  readonly error?: unknown;
+}
+
 /**
  * The channels of `node:diagnostics_channel` that this package publishes on, and what they carry.
  *
@@ -55,6 +73,14 @@ export interface DiagnosticsMessages {
   'daemoniker:handler:end': SignalMessage;
   /** A handler has stopped; also when the process exits. */
   'daemoniker:stop': HandlerMessage;
+  /** A shutdown has begun; `abortSignal` is aborted, and the first hook is next. */
+  'daemoniker:shutdown:begin': ShutdownMessage;
+  /** A hook is about to be called. */
+  'daemoniker:shutdown:hook:begin': ShutdownHookMessage;
+  /** What the hook returned has settled, or took too long. */
+  'daemoniker:shutdown:hook:end': ShutdownHookMessage;
+  /** All hooks have run; the exit is next. */
+  'daemoniker:shutdown:end': ShutdownMessage;
 }
 
 const started = channel('daemoniker:start');
@@ -62,6 +88,10 @@ const signalled = channel('daemoniker:signal');
 const begun = channel('daemoniker:handler:begin');
 const ended = channel('daemoniker:handler:end');
 const stopped = channel('daemoniker:stop');
+const shutdownBegun = channel('daemoniker:shutdown:begin');
+const hookBegun = channel('daemoniker:shutdown:hook:begin');
+const hookEnded = channel('daemoniker:shutdown:hook:end');
+const shutdownEnded = channel('daemoniker:shutdown:end');
 
 export function publishStart(pidFile: string | null): void {
   publish(started, { pidFile });
@@ -69,6 +99,29 @@ export function publishStart(pidFile: string | null): void {
 
 export function publishStop(pidFile: string | null): void {
   publish(stopped, { pidFile });
+}
+
+export function publishShutdownBegin(pidFile: string | null, reason: unknown): void {
+  publish(shutdownBegun, { pidFile, reason });
+}
+
+export function publishHookBegin(message: ShutdownHookMessage): void {
+  publish(hookBegun, message);
+}
+
+export function publishHookEnd(
+  message: ShutdownHookMessage,
+  outcome: Pick<ShutdownHookMessage, 'isLate' | 'error'>,
+): void {
+  publish(hookEnded, Object.assign(message, outcome));
+}
+
+export function publishShutdownEnd(
+  pidFile: string | null,
+  reason: unknown,
+  exitCode: number | string,
+): void {
+  publish(shutdownEnded, { pidFile, reason, exitCode });
 }
 
 /** Whether a signal has to be told about. */
@@ -93,6 +146,6 @@ export function tellAbout(message: SignalMessage, callHandler: () => unknown): v
 }
 
 // What a subscriber throws becomes an uncaught exception of its own; it never gets in here.
-function publish(to: Channel, message: HandlerMessage): void {
+function publish<M extends HandlerMessage>(to: Channel, message: M): void {
   if (to.hasSubscribers) to.publish(message);
 }

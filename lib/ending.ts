@@ -19,8 +19,14 @@ export function raise(error: unknown, native: NativeBinding): void {
   }
 }
 
+/** Marks a listener for 'uncaughtException' of this package, which does nothing about signals. */
+export const OURS = Symbol.for('daemoniker.listener');
+
 function someoneListens(host: NodeJS.Process): boolean {
-  return host.listenerCount('uncaughtException') > 0 || host.hasUncaughtExceptionCaptureCallback();
+  return (
+    host.listeners('uncaughtException').some((listener) => !(OURS in listener)) ||
+    host.hasUncaughtExceptionCaptureCallback()
+  );
 }
 
 /** As a program without a handler ends, after the `'exit'` listeners. */

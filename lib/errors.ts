@@ -42,6 +42,7 @@ export interface SystemErrorDetails {
 export type SignalErrorCode =
   | 'ERR_HANDLER_RUNNING'
   | 'ERR_NOT_MAIN_THREAD'
+  | 'ERR_SHUTDOWN_OVER'
   | 'ERR_UNKNOWN_SIGNAL'
   | 'EACCES'
   | 'EADDRINUSE'
@@ -83,8 +84,9 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  *
  * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already, or another Node.js environment of
  *   this process (of an embedder) handles its signals.
- * - `ERR_NOT_MAIN_THREAD`: `start()` or `exitWithin()` in a worker thread; signals belong to the main
- *   thread.
+ * - `ERR_NOT_MAIN_THREAD`: `start()`, `shutDown()` or `exitWithin()` in a worker thread; signals belong
+ *   to the main thread.
+ * - `ERR_SHUTDOWN_OVER`: `onShutdown()` after the last hook has run.
  * - `ERR_UNKNOWN_SIGNAL`: no such signal on this platform.
  * - a system error's code: `ESRCH` (no such process), `EPERM` (not ours to signal), `EACCES` (hidden
  *   from us, so nobody can tell whether it is the daemon), `EAGAIN` (no thread left), `EMFILE` or

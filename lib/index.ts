@@ -21,8 +21,16 @@ export {
   type ExitWithinOptions,
   type SignalCallable,
   type SignalHandlerOptions,
+  type SignalHandlers,
 } from './signal_handler';
-export type { DiagnosticsMessages, HandlerMessage, SignalMessage } from './diagnostics';
+export type { ShutdownHook, ShutdownHookOptions, ShutdownOptions } from './shutdown';
+export type {
+  DiagnosticsMessages,
+  HandlerMessage,
+  ShutdownHookMessage,
+  ShutdownMessage,
+  SignalMessage,
+} from './diagnostics';
 export { PidFile } from './pid_file';
 export { ping, send, type SendOptions } from './send';
 export { terminate, type TerminateOptions, type Termination } from './terminate';

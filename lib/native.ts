@@ -108,8 +108,16 @@ export interface NativeBinding {
   /** `between` adds or removes our listener; what it throws is thrown. See native/dispositions.h. */
   take(signum: number, between: () => void): number;
   giveBack(signum: number, after: After, between: () => void): void;
-  /** 0 milliseconds: no deadline. */
-  setHandling(signum: number, ignored: boolean, milliseconds: number): void;
+  /** 0 milliseconds: no deadline. The last two: see native/shutdown.h. */
+  setHandling(
+    signum: number,
+    ignored: boolean,
+    milliseconds: number,
+    beginsShutdown: boolean,
+    endsShutdown: boolean,
+  ): void;
+  /** What the lines about the end of the process call it; needed before it can be handled. */
+  nameSignal(signum: number, name: string): void;
 
   /** Gives the earliest arrival that waits to `onArrival`, if there is one. */
   deliver(onArrival: OnArrival): void;
@@ -123,6 +131,14 @@ export interface NativeBinding {
 
   setExitLimit(milliseconds: number, signum: number, extend: boolean): void;
   cancelExitLimit(): void;
+  /** How long a shutdown may take that a signal begins. */
+  limitShutdown(milliseconds: number): void;
+  beginShutdown(milliseconds: number): void;
+  /** What the line about a late shutdown says is running; empty: nothing. */
+  setRunning(name: string): void;
+  finishShutdown(): void;
+  /** Unless beginShutdown() was called. */
+  finishUnseenShutdown(): void;
   dieAtExit(signum: number): void;
   writeToStandardError(line: string): void;
 

@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { SignalError, explainSystemError, systemErrorCode } from './errors';
 import { After, native as ownNative, type NativeBinding, type OnArrival } from './native';
 import type { Arrival } from './record';
+import { signalName } from './signals';
 
 /** A handler that runs. */
 export interface Receiver {
@@ -14,19 +15,24 @@ export interface Receiver {
   receive(arrival: Arrival): void;
   /** Does what receive() does, up to where it would call a handler. */
   warmUp(arrival: Arrival): void;
+  /** The numbers of the signals that it takes. */
+  signums(): readonly number[];
+  takes(signum: number): boolean;
   /** Whether the default handler would be called. */
   isDefault(signum: number): boolean;
   ignores(signum: number): boolean;
   /** Milliseconds until the process is ended if this signal is not handled; 0: no deadline. */
   deadlineOf(signum: number): number;
+  beginsShutdown(signum: number): boolean;
+  /** When it comes again. */
+  endsShutdown(signum: number): boolean;
+  /** Milliseconds that a shutdown may take. */
+  shutdownWithin(): number;
   /** Whether it keeps the event loop alive. */
   isReferenced(): boolean;
   /** The process is exiting. */
   stop(): void;
 }
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGABRT'] as const;
-type SignalName = (typeof SIGNALS)[number];
 
 /**
  * What is done about a signal:
@@ -53,8 +59,12 @@ export class Registry {
   readonly #host: NodeJS.Process;
   readonly #receivers: Receiver[] = [];
   readonly #leaving = new Set<Receiver>();
-  readonly #modes: Record<SignalName, Mode> = { SIGINT: 'off', SIGTERM: 'off', SIGABRT: 'off' };
-  readonly #listenedBefore = new Map<string, boolean>();
+  // By signal number.
+  readonly #modes = new Map<number, Mode>();
+  readonly #listenedBefore = new Map<number, boolean>();
+  /** The one that has begun first. */
+  #shutdown: object | null = null;
+  #plansShutdown = false;
   #started = false;
   #updating = false;
   #outdated = false;
@@ -85,7 +95,7 @@ export class Registry {
    * `isStopped` tells whether a handler that was called has stopped it meanwhile.
    */
   stop(receiver: Receiver, isStopped: () => boolean, letGoOfPidFile: () => void): void {
-    if (!this.#exiting && this.#receivers.at(-1) === receiver) this.#deliverWaiting();
+    if (!this.#exiting && this.#isFirstFor(receiver)) this.#deliverWaiting();
     if (isStopped()) return;
     letGoOfPidFile();
     const isLast = this.#receivers.length === 1;
@@ -93,9 +103,10 @@ export class Registry {
     try {
       this.update();
     } finally {
-      // Whatever a 'removeListener' listener of somebody's throws. Nothing is recorded any more.
-      if (isLast && this.#exiting) this.native.discard();
-      else if (isLast) this.#deliverWaiting();
+      // Whatever a 'removeListener' listener of somebody's throws. What was given back is recorded no
+      // more.
+      if (!this.#exiting) this.#deliverWaiting();
+      else if (isLast) this.native.discard();
       this.#leaving.delete(receiver);
       this.#remove(receiver);
     }
@@ -110,7 +121,7 @@ export class Registry {
     try {
       while (this.#outdated) {
         this.#outdated = false;
-        this.#apply(this.#receivers.filter((receiver) => !this.#leaving.has(receiver)).at(-1));
+        this.#apply();
       }
     } finally {
       this.#updating = false;
@@ -120,6 +131,7 @@ export class Registry {
   /** The process ends by `signum` that long from now. */
   limitExit(milliseconds: number, signum: number, extend: boolean): void {
     this.#startThreads('watch over the exit');
+    this.native.nameSignal(signum, signalName(signum));
     this.native.setExitLimit(milliseconds, signum, extend);
   }
 
@@ -128,25 +140,80 @@ export class Registry {
     if (!this.#started) this.native.stopThreads();
   }
 
+  /** The process ends that long after the signal that has begun the shutdown, or after now. */
+  beginShutdown(shutdown: object, milliseconds: number): void {
+    this.#startThreads('watch over the shutdown');
+    if (this.#shutdown === null) {
+      this.#shutdown = shutdown;
+      this.native.beginShutdown(milliseconds);
+    } else {
+      // That of another handler has begun, which has its own limit.
+      this.native.setExitLimit(milliseconds, constants.signals.SIGTERM, false);
+    }
+  }
+
+  /** The process goes on. */
+  finishShutdown(shutdown: object): void {
+    if (this.#shutdown !== shutdown) return;
+    this.#shutdown = null;
+    this.native.finishShutdown();
+    if (!this.#started) this.native.stopThreads();
+  }
+
   /**
    * Runs the listeners of others, if there are any, as the runtime would: our own is not among them.
    * Throws what one of them throws.
    */
   runListeners(signum: number): boolean {
-    const name = SIGNALS.find((one) => constants.signals[one] === signum);
-    if (name === undefined || !this.#othersListen(name)) return false;
+    if (!this.#othersListen(signum)) return false;
+    const name = signalName(signum);
     this.#host.off(name, this.#pinned);
     try {
       const emitter: NodeJS.EventEmitter = this.#host; // the types know no other arguments
       emitter.emit(name, name, signum);
     } finally {
-      this.#check(name);
+      this.#check(signum);
     }
     return true;
   }
 
-  #othersListen(name: SignalName): boolean {
-    return this.#host.listeners(name).some((listener) => listener !== this.#pinned);
+  // All of them by one function, which the types know for names that are literal only.
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
+  #listeners(signum: number): Function[] {
+    const emitter: NodeJS.EventEmitter = this.#host;
+    return emitter.listeners(signalName(signum));
+  }
+
+  #othersListen(signum: number): boolean {
+    return this.#listeners(signum).some((one) => one !== this.#pinned);
+  }
+
+  /** The newest that takes the signal; one that is being stopped only if there is no other. */
+  #receiverOf(signum: number): Receiver | undefined {
+    let leaving: Receiver | undefined;
+    for (let index = this.#receivers.length - 1; index >= 0; index--) {
+      const receiver = this.#receivers[index];
+      if (receiver?.takes(signum) !== true) continue;
+      if (!this.#leaving.has(receiver)) return receiver;
+      leaving ??= receiver;
+    }
+    return leaving;
+  }
+
+  /** The same but for those that are being stopped. */
+  #stayingReceiverOf(signum: number): Receiver | undefined {
+    const receiver = this.#receiverOf(signum);
+    return receiver !== undefined && this.#leaving.has(receiver) ? undefined : receiver;
+  }
+
+  #isFirstFor(receiver: Receiver): boolean {
+    return receiver.signums().some((signum) => this.#receiverOf(signum) === receiver);
+  }
+
+  /** What is or was taken. */
+  #signums(): number[] {
+    const signums = this.#receivers.flatMap((receiver) => [...receiver.signums()]);
+    return [...new Set([...signums, ...this.#modes.keys()])];
   }
 
   #remove(receiver: Receiver): void {
@@ -154,17 +221,20 @@ export class Registry {
     if (index >= 0) this.#receivers.splice(index, 1);
   }
 
-  #apply(newest: Receiver | undefined): void {
-    if (newest !== undefined) this.#begin();
-    const modeOf = (name: SignalName): Mode => {
-      if (newest === undefined) return 'off';
-      return SHARES && newest.isDefault(constants.signals[name]) ? 'shared' : 'owned';
+  #apply(): void {
+    const runs = this.#receivers.some((receiver) => !this.#leaving.has(receiver));
+    if (runs) this.#begin();
+    const modeOf = (signum: number): Mode => {
+      const receiver = this.#stayingReceiverOf(signum);
+      if (receiver === undefined) return 'off';
+      return SHARES && receiver.isDefault(signum) ? 'shared' : 'owned';
     };
     inSpiteOfErrors(
-      SIGNALS.map((name) => () => this.#change(name, modeOf(name))),
+      this.#signums().map((signum) => () => this.#change(signum, modeOf(signum))),
       () => {
-        if (newest === undefined) this.#finish();
-        else this.#setHandling(newest);
+        for (const signum of this.#signums()) this.#setHandling(signum);
+        this.native.setReferenced(this.#receivers.some((receiver) => receiver.isReferenced()));
+        if (!runs) this.#finish();
       },
     );
   }
@@ -202,84 +272,91 @@ export class Registry {
     throwIfRefused(error, purpose);
   }
 
-  #setHandling(newest: Receiver): void {
-    for (const name of SIGNALS) {
-      const signum = constants.signals[name];
-      const isLeftToOthers = newest.isDefault(signum) && this.#othersListen(name);
-      const deadline = isLeftToOthers ? 0 : newest.deadlineOf(signum);
-      this.native.setHandling(signum, newest.ignores(signum), deadline);
-    }
-    this.native.setReferenced(this.#receivers.some((receiver) => receiver.isReferenced()));
-  }
-
-  #change(name: SignalName, mode: Mode): void {
-    const before = this.#modes[name];
-    if (mode === before) return;
-    const isLeftToOthers = before === 'shared' && this.#othersListen(name);
-    if (isLeftToOthers) this.#giveBack(name, After.AsItIs, () => undefined);
-    if (mode === 'owned') {
-      this.#take(name, () => this.#pin(name));
-      this.#modes[name] = mode;
+  #setHandling(signum: number): void {
+    const receiver = this.#stayingReceiverOf(signum);
+    if (receiver === undefined) {
+      this.native.setHandling(signum, false, 0, false, false);
       return;
     }
-    const unpin = before === 'owned' ? () => this.#unpin(name) : () => undefined;
-    this.#modes[name] = mode;
-    const othersListen = this.#othersListen(name);
-    if (mode === 'shared' && !othersListen) this.#take(name, unpin);
-    else if (!isLeftToOthers) this.#giveBack(name, this.#after(name, othersListen), unpin);
+    const isLeftToOthers = receiver.isDefault(signum) && this.#othersListen(signum);
+    const deadline = isLeftToOthers ? 0 : receiver.deadlineOf(signum);
+    const begins = receiver.beginsShutdown(signum);
+    if (begins) this.native.limitShutdown(receiver.shutdownWithin());
+    this.#plansShutdown ||= begins;
+    const ends = receiver.endsShutdown(signum);
+    this.native.setHandling(signum, receiver.ignores(signum), deadline, begins, ends);
   }
 
-  #after(name: SignalName, othersListen: boolean): After {
+  #change(signum: number, mode: Mode): void {
+    const before = this.#modes.get(signum) ?? 'off';
+    if (mode === before) return;
+    if (before === 'off') this.native.nameSignal(signum, signalName(signum));
+    const isLeftToOthers = before === 'shared' && this.#othersListen(signum);
+    if (isLeftToOthers) this.#giveBack(signum, After.AsItIs, () => undefined);
+    if (mode === 'owned') {
+      this.#take(signum, () => this.#pin(signum));
+      this.#modes.set(signum, mode);
+      return;
+    }
+    const unpin = before === 'owned' ? () => this.#unpin(signum) : () => undefined;
+    this.#modes.set(signum, mode);
+    const othersListen = this.#othersListen(signum);
+    if (mode === 'shared' && !othersListen) this.#take(signum, unpin);
+    else if (!isLeftToOthers) this.#giveBack(signum, this.#after(signum, othersListen), unpin);
+  }
+
+  #after(signum: number, othersListen: boolean): After {
     if (othersListen) return After.Runtime;
     // The runtime's handler was there for others, who have left since, and would swallow the signal.
-    return this.#listenedBefore.get(name) === true ? After.Default : After.Saved;
+    return this.#listenedBefore.get(signum) === true ? After.Default : After.Saved;
   }
 
-  #giveBack(name: SignalName, after: After, between: () => void): void {
-    this.native.giveBack(constants.signals[name], after, between);
+  #giveBack(signum: number, after: After, between: () => void): void {
+    this.native.giveBack(signum, after, between);
   }
 
-  #take(name: SignalName, between: () => void): void {
-    throwIfRefused(this.native.take(constants.signals[name], between), 'start signal handling');
+  #take(signum: number, between: () => void): void {
+    throwIfRefused(this.native.take(signum, between), 'start signal handling');
   }
 
   // The runtime changes a signal's disposition when process.on(signal) gets its first listener and
   // when it loses its last, even over a handler that is not the runtime's own. A listener of ours
   // that is always there keeps it from ever being first or last.
-  #pin(name: SignalName): void {
-    if (!PINS) return;
-    this.#listenedBefore.set(name, this.#host.listenerCount(name) > 0);
-    this.#host.on(name, this.#pinned);
+  #pin(signum: number): void {
+    if (!isRuntimes(signum)) return;
+    this.#listenedBefore.set(signum, this.#othersListen(signum));
+    this.#host.on(signalName(signum), this.#pinned);
   }
 
-  #unpin(name: SignalName): void {
-    this.#host.off(name, this.#pinned);
-    this.#listenedBefore.delete(name);
+  #unpin(signum: number): void {
+    this.#host.off(signalName(signum), this.#pinned);
+    this.#listenedBefore.delete(signum);
   }
 
   // Called only for a signal that came before our handler was installed. If others listened then, it
   // was for them, and they get it; if not, the pin itself had made the runtime catch it.
   // Deno gives its listeners no number, and process.emit() may give none of the two.
   readonly #pinned = (name: NodeJS.Signals): void => {
-    if (this.#listenedBefore.get(name) !== false) return;
-    this.native.recordFromRuntime(constants.signals[name]);
+    const signum = constants.signals[name];
+    if (this.#listenedBefore.get(signum) === false) this.native.recordFromRuntime(signum);
   };
 
   // The runtime installs its own handler for its first listener, so the others have it from now on.
   readonly #listenerComes = (name: string | symbol): void => {
-    if (!isSignal(name)) return;
+    const signum = toSignum(name);
+    if (signum === undefined) return;
     // The event loop may be blocked before anybody checks.
-    const newest = this.#receivers.at(-1);
-    if (isOurs(name) && newest?.isDefault(constants.signals[name]) === true) {
-      this.native.setHandling(constants.signals[name], false, 0);
+    if (this.#receiverOf(signum)?.isDefault(signum) === true) {
+      this.native.setHandling(signum, false, 0, false, false);
     }
     this.#checkSoon();
   };
 
   // It resets the disposition after its last one.
   readonly #listenerGoes = (name: string | symbol): void => {
-    if (!isSignal(name)) return;
-    if (isOurs(name) && this.#modes[name] === 'shared') this.#check(name);
+    const signum = toSignum(name);
+    if (signum === undefined) return;
+    if (this.#modes.get(signum) === 'shared') this.#check(signum);
     this.#checkSoon();
   };
 
@@ -292,20 +369,20 @@ export class Registry {
     queueMicrotask(() => {
       this.#checkPlanned = false;
       if (!this.#started) return;
-      for (const name of SIGNALS) this.#check(name);
+      for (const signum of this.#modes.keys()) this.#check(signum);
       this.update();
     });
   }
 
   /** Makes sure that our handler is in place where it should be. */
-  #check(name: SignalName): void {
-    const mode = this.#modes[name];
-    if (!PINS || mode === 'off') return;
+  #check(signum: number): void {
+    const mode = this.#modes.get(signum) ?? 'off';
+    if (!isRuntimes(signum) || mode === 'off') return;
     if (mode === 'shared') {
-      if (!this.#othersListen(name)) this.#take(name, () => undefined);
+      if (!this.#othersListen(signum)) this.#take(signum, () => undefined);
     } else {
-      const isPinned = this.#host.listeners(name).includes(this.#pinned);
-      this.#take(name, isPinned ? () => undefined : () => this.#pin(name));
+      const isPinned = this.#listeners(signum).includes(this.#pinned);
+      this.#take(signum, isPinned ? () => undefined : () => this.#pin(signum));
     }
   }
 
@@ -315,9 +392,11 @@ export class Registry {
     this.handling = arrival;
     try {
       if (signum === 0) this.#receivers.at(-1)?.warmUp(arrival);
-      else this.#receivers.at(-1)?.receive(arrival);
+      else this.#receiverOf(signum)?.receive(arrival);
     } finally {
       this.handling = outer;
+      // One that was to begin a shutdown may have met another handler.
+      if (this.#plansShutdown && this.native.waiting() === 0) this.native.finishUnseenShutdown();
     }
   };
 
@@ -368,12 +447,13 @@ function openResources(host: NodeJS.Process): readonly string[] {
   return 'getActiveResourcesInfo' in host ? host.getActiveResourcesInfo() : [];
 }
 
-function isSignal(name: string | symbol): name is string {
-  return typeof name === 'string' && name.startsWith('SIG');
+function toSignum(name: string | symbol): number | undefined {
+  return Object.hasOwn(constants.signals, name) ? constants.signals[name as NodeJS.Signals] : undefined;
 }
 
-function isOurs(name: string): name is SignalName {
-  return (SIGNALS as readonly string[]).includes(name);
+/** Whether the runtime could touch its disposition: not without a name, as real-time signals. */
+function isRuntimes(signum: number): boolean {
+  return PINS && toSignum(signalName(signum)) !== undefined;
 }
 
 function throwIfRefused(error: number, purpose: string): void {
@@ -407,7 +487,7 @@ function inSpiteOfErrors(actions: readonly (() => unknown)[], last: () => void):
 }
 
 // To be changed whenever two versions of Registry could not stand in for each other.
-const KEY = Symbol.for('daemoniker.registry.2');
+const KEY = Symbol.for('daemoniker.registry.3');
 
 function sharedRegistry(): Registry {
   const host = ownNative.hostProcess as NodeJS.Process & { [KEY]?: Registry };

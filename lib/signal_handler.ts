@@ -2,13 +2,22 @@
 import { resolve } from 'node:path';
 import { AsyncResource } from 'node:async_hooks';
 import { inspect, type InspectOptions } from 'node:util';
-import { toBoolean, toOptions, toPath } from './arguments';
-import { SignalError, invalidArgType, invalidArgValue, outOfRange } from './errors';
+import { toBoolean, toMilliseconds, toOptions, toPath } from './arguments';
+import { SignalError, invalidArgType, invalidArgValue } from './errors';
 import { raise } from './ending';
 import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
 import { prepareClaim, type Claim } from './pid_file';
 import { recordOf, type Arrival } from './record';
 import { registry, type Receiver } from './registry';
+import {
+  Shutdown,
+  toHandledSignum,
+  toShutdownPlan,
+  type ShutdownHook,
+  type ShutdownHookOptions,
+  type ShutdownOptions,
+  type ShutdownPlan,
+} from './shutdown';
 import { SIGNAL_CLASSES, SIGTERM, classOf, type ReceivedSignal } from './signals';
 
 /**
@@ -57,10 +66,29 @@ export interface SignalHandlerOptions {
    *   others listen for the signal with `process.on()`; none for signals with a handler of yours
    */
   deadline?: number | null | undefined;
+  /**
+   * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64). What
+   * such a signal does is restored by `stop()`.
+   */
+  signals?: SignalHandlers | undefined;
+  /**
+   * Makes SIGINT and SIGTERM begin a graceful shutdown, which then have no handlers of their own:
+   * `abortSignal` is aborted, the hooks of {@link SignalHandler1.onShutdown} run one after the other,
+   * the last added first, and the process exits. `true`, the milliseconds that it may take, or more
+   * options.
+   * @defaultValue false
+   */
+  shutdown?: boolean | number | ShutdownOptions | undefined;
 }
+
+/** Handlers by the name or number of a signal. */
+export type SignalHandlers = {
+  [Name in NodeJS.Signals | number]?: SignalCallable | null | undefined;
+};
 
 type HandlerName = keyof typeof SIGNAL_CLASSES;
 const HANDLER_NAMES = Object.keys(SIGNAL_CLASSES) as HandlerName[];
+const OPTIONS = [...HANDLER_NAMES, 'deadline', 'signals', 'shutdown'] as const;
 
 /** Options of {@link SignalHandler1.exitWithin}. */
 export interface ExitWithinOptions {
@@ -71,17 +99,21 @@ export interface ExitWithinOptions {
   extend?: boolean | undefined;
 }
 
-const LONGEST_MS = 2 ** 31 - 1;
-
 /**
  * Throws the record of the signal that is being handled in this process; by hand, a new one of that
  * number.
  */
 const DEFAULT_HANDLER: SignalCallable = (signum: number): never => {
-  const { handling } = registry;
-  if (handling !== null && handling.signum === signum) throw recordOf(handling);
-  throw new (classOf(signum))({ signum });
+  throw recordFor(signum);
 };
+
+function recordFor(signum: number): ReceivedSignal {
+  const { handling } = registry;
+  if (handling !== null && handling.signum === signum) return recordOf(handling);
+  return new (classOf(signum))({ signum });
+}
+
+const THREE: readonly number[] = Object.values(SIGNAL_CLASSES).map((one) => one.SIGNUM);
 
 /** Taking a signal over must not make a stuck process harder to end than it was. */
 const DEFAULT_HANDLERS_DEADLINE_MS = 5000;
@@ -94,6 +126,9 @@ class HandlerState implements Receiver {
   readonly pidFile: string | null;
   /** Milliseconds; 0: none; `undefined`: as each handler has it. */
   readonly deadline: number | undefined;
+  readonly shutdown: Shutdown;
+  readonly #plan: ShutdownPlan | null;
+  readonly #beginShutdown: SignalCallable;
   #referenced = false;
   /** What start() has made; `null` while it does not run. */
   #context: AsyncResource | null = null;
@@ -104,9 +139,14 @@ class HandlerState implements Receiver {
   // By signal number.
   readonly #handlers: (SignalCallable | undefined)[] = [];
 
-  constructor(pidFile: string | null, deadline: number | undefined) {
+  constructor(pidFile: string | null, deadline: number | undefined, plan: ShutdownPlan | null) {
     this.pidFile = pidFile;
     this.deadline = deadline;
+    this.shutdown = new Shutdown(pidFile, plan?.within);
+    this.#plan = plan;
+    this.#beginShutdown = (signum) => void this.shutdown.begin(recordFor(signum));
+    for (const signum of THREE) this.#handlers[signum] = DEFAULT_HANDLER;
+    for (const signum of plan?.signums ?? []) this.#handlers[signum] = this.#beginShutdown;
   }
 
   get runs(): boolean {
@@ -118,16 +158,17 @@ class HandlerState implements Receiver {
     return arrival === null ? null : recordOf(arrival);
   }
 
-  getHandler(name: HandlerName): SignalCallable {
-    return this.#handlers[SIGNAL_CLASSES[name].SIGNUM] ?? DEFAULT_HANDLER;
+  getHandler(signum: number): SignalCallable | undefined {
+    return this.#handlers[signum];
   }
 
-  setHandler(name: HandlerName, handler: unknown): void {
+  /** `name` is what an error calls the argument. */
+  setHandler(name: string, signum: number, handler: unknown): void {
     if (handler !== undefined && handler !== null && typeof handler !== 'function') {
       throw invalidArgType(name, 'of type function, IGNORE_SIGNAL, null or undefined', handler);
     }
-    this.#handlers[SIGNAL_CLASSES[name].SIGNUM] =
-      (handler as SignalCallable | undefined | null) ?? DEFAULT_HANDLER;
+    const none = THREE.includes(signum) ? DEFAULT_HANDLER : undefined;
+    this.#handlers[signum] = (handler as SignalCallable | undefined | null) ?? none;
     if (this.runs) registry.update();
   }
 
@@ -157,6 +198,9 @@ class HandlerState implements Receiver {
       claim?.release();
       throw error;
     }
+    if (this.#plan?.errors === true) {
+      registry.native.hostProcess.on('uncaughtException', this.shutdown.onError);
+    }
     this.#claim = claim;
     try {
       // Only now: whoever can read the PID may signal it.
@@ -178,6 +222,7 @@ class HandlerState implements Receiver {
     if (context === null) return false;
     // A handler that was called meanwhile may have stopped it, and started it again.
     const isStopped = (): boolean => this.#context !== context;
+    registry.native.hostProcess.off('uncaughtException', this.shutdown.onError);
     try {
       registry.stop(this, isStopped, () => {
         this.#claim?.release();
@@ -196,6 +241,28 @@ class HandlerState implements Receiver {
 
   isReferenced(): boolean {
     return this.#referenced;
+  }
+
+  signums(): readonly number[] {
+    return Object.keys(this.#handlers)
+      .map(Number)
+      .filter((signum) => this.takes(signum));
+  }
+
+  takes(signum: number): boolean {
+    return this.#handlers[signum] !== undefined;
+  }
+
+  beginsShutdown(signum: number): boolean {
+    return this.#handlers[signum] === this.#beginShutdown;
+  }
+
+  endsShutdown(signum: number): boolean {
+    return this.beginsShutdown(signum) && this.#plan?.again.has(signum) === true;
+  }
+
+  shutdownWithin(): number {
+    return this.#plan?.within ?? 0;
   }
 
   isDefault(signum: number): boolean {
@@ -232,6 +299,7 @@ class HandlerState implements Receiver {
     const latest = this.#latest;
     this.#handlers[0] = IGNORE_SIGNAL;
     this.receive(arrival);
+    this.#handlers[0] = undefined;
     this.#latest = latest;
   }
 
@@ -350,8 +418,14 @@ export class SignalHandler1 {
     const options = toHandlersAndOptions(sigintOrOptions, sigterm, sigabrt, surplus);
     refuseMethods(Object.getPrototypeOf(this) as object);
     const path = pidFile === null ? null : toPath('pidFile', pidFile, ', or null for no PID file');
-    const state = new HandlerState(path, toDeadline(options.deadline));
-    for (const name of HANDLER_NAMES) state.setHandler(name, options[name]);
+    const plan = toShutdownPlan(options.shutdown);
+    const state = new HandlerState(path, toDeadline(options.deadline), plan);
+    for (const [name, signum, handler] of handlersIn(options)) {
+      if (plan?.signums.has(signum) === true) {
+        throw invalidArgValue(name, 'must be left out, because the signal begins the shutdown', handler);
+      }
+      state.setHandler(name, signum, handler);
+    }
     Object.defineProperty(this, STATE, { value: state });
     // `delete handler.sigint`, and a field of that name in a class that extends this one, cannot be
     // seen in any other way.
@@ -361,6 +435,14 @@ export class SignalHandler1 {
   /** The path of the PID file as it was given, or `null`. */
   get pidFile(): string | null {
     return this[STATE].pidFile;
+  }
+
+  /**
+   * Aborted when the shutdown begins; its `reason` is the {@link ReceivedSignal} that has begun it,
+   * the error (`errors: true`), or what {@link SignalHandler1.shutDown} was given.
+   */
+  get abortSignal(): AbortSignal {
+    return this[STATE].shutdown.abortSignal;
   }
 
   /**
@@ -393,6 +475,75 @@ export class SignalHandler1 {
    */
   stop(): void {
     this[STATE].stop();
+  }
+
+  /**
+   * The handler of a signal; `undefined` for a signal that is not taken.
+   *
+   * @param signal - Its name, such as `'SIGHUP'`; on Linux also the number of a real-time signal.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE`
+   */
+  getHandler(signal: NodeJS.Signals | number): SignalCallable | undefined {
+    return this[STATE].getHandler(toHandledSignum('signal', signal));
+  }
+
+  /**
+   * Sets the handler of a signal, at any time.
+   *
+   * @param signal - Its name, such as `'SIGHUP'`; on Linux also the number of a real-time signal.
+   * @param handler - A function, `IGNORE_SIGNAL`, or `null`: the signal does again what it did before.
+   *   For SIGINT, SIGTERM and SIGABRT `null` restores the default handler.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (no such signal, or one that no
+   *   process can handle)
+   */
+  setHandler(signal: NodeJS.Signals | number, handler: SignalCallable | null): void {
+    this[STATE].setHandler('handler', toHandledSignum('signal', signal), handler);
+  }
+
+  /**
+   * Adds a part of the shutdown. The last added runs first, since what was opened last is closed
+   * first. One that throws, rejects or outlives its `timeout` is named on stderr; the others still
+   * run, and the exit code is 1. Added when the shutdown has begun, it is the next to run.
+   *
+   * @param name - What messages call it.
+   * @param hook - Gets the reason. The next hook waits for the promise that it returns.
+   * @param options - A time limit of its own.
+   * @returns what takes it away again
+   * @throws SignalError `ERR_SHUTDOWN_OVER`; TypeError `ERR_INVALID_ARG_TYPE`,
+   *   `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+   *
+   * @example
+   * ```js
+   * const { createServer } = require('node:http');
+   * const { SignalHandler1 } = require('daemoniker');
+   * const server = createServer((request, response) => response.end('hello\n')).listen(8080);
+   * const handler = new SignalHandler1('server.pid', { shutdown: 10_000 }).start();
+   * handler.onShutdown('http', () => new Promise((resolve) => server.close(resolve)));
+   * ```
+   */
+  onShutdown(name: string, hook: ShutdownHook, options?: ShutdownHookOptions): () => void {
+    return this[STATE].shutdown.add(name, hook, options);
+  }
+
+  /**
+   * Begins the shutdown. Unlike a signal it needs no `shutdown` option: without one it may take 10
+   * seconds.
+   *
+   * @param reason - What hooks get, and `abortSignal.reason`. Left out, it is an `AbortError`.
+   * @returns a promise that is resolved when all hooks have run; in the next turn of the event loop the
+   *   process exits. A second call returns the same one.
+   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` (another environment of this
+   *   process handles its signals), or `EAGAIN` (no thread left).
+   */
+  shutDown(reason?: unknown): Promise<void> {
+    requireMainThread('shutDown');
+    return this[STATE].shutdown.begin(reason);
+  }
+
+  /** Runs the hooks as `shutDown()`, without the exit, and stops; for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this[STATE].shutdown.beginWithoutExit();
+    this.stop();
   }
 
   /** As `stop()`, for `using`. */
@@ -465,7 +616,7 @@ export class SignalHandler1 {
       registry.cancelExitLimit();
       return;
     }
-    const limit = toMilliseconds('milliseconds', milliseconds);
+    const limit = toMilliseconds('milliseconds', milliseconds, 'of type number, or null');
     registry.limitExit(limit, this.received?.signum ?? SIGTERM.SIGNUM, replaces);
   }
 }
@@ -475,17 +626,21 @@ for (const name of HANDLER_NAMES) {
     configurable: true,
     enumerable: true,
     get(this: SignalHandler1) {
-      return this[STATE].getHandler(name);
+      return this[STATE].getHandler(SIGNAL_CLASSES[name].SIGNUM);
     },
     set(this: SignalHandler1, handler: unknown) {
-      this[STATE].setHandler(name, handler);
+      setNamed(this, name, handler);
     },
   });
 }
 
+function setNamed(handler: SignalHandler1, name: HandlerName, value: unknown): void {
+  handler[STATE].setHandler(name, SIGNAL_CLASSES[name].SIGNUM, value);
+}
+
 function deleteProperty(handler: SignalHandler1, property: string | symbol): boolean {
   if ((HANDLER_NAMES as (string | symbol)[]).includes(property)) {
-    handler[STATE].setHandler(property as HandlerName, undefined);
+    setNamed(handler, property as HandlerName, undefined);
     return true;
   }
   return Reflect.deleteProperty(handler, property);
@@ -504,7 +659,7 @@ function defineProperty(
   if (!canBe || !Reflect.isExtensible(handler)) return false;
   // A field that is only declared (TypeScript's useDefineForClassFields) says nothing.
   if (descriptor.value === undefined) return true;
-  handler[STATE].setHandler(property as HandlerName, descriptor.value);
+  setNamed(handler, property as HandlerName, descriptor.value);
   return true;
 }
 
@@ -551,18 +706,27 @@ function toHandlersAndOptions(
   for (const [name, value] of Object.entries({ sigterm, sigabrt })) {
     if (value !== undefined) throw invalidArgType(name, 'left out after an options object', value);
   }
-  return toOptions<SignalHandlerOptions>(sigint, [...HANDLER_NAMES, 'deadline']);
+  return toOptions<SignalHandlerOptions>(sigint, OPTIONS);
+}
+
+/** The name of each option that sets a handler, the signal's number, and the handler. */
+function handlersIn(options: SignalHandlerOptions): [string, number, unknown][] {
+  const { signals = {} } = options;
+  if (typeof signals !== 'object' || signals === null || Array.isArray(signals)) {
+    throw invalidArgType('options.signals', 'an object of handlers by the name of a signal', signals);
+  }
+  const found: [string, number, unknown][] = [
+    ...HANDLER_NAMES.map((name) => [name, SIGNAL_CLASSES[name].SIGNUM, options[name]] as const),
+    ...Object.entries(signals).map(([key, handler]) => {
+      const name = `options.signals.${key}`;
+      const signum = toHandledSignum(name, /^\d+$/.test(key) ? Number(key) : key);
+      return [name, signum, handler] as const;
+    }),
+  ].map(([name, signum, handler]) => [name, signum, handler]);
+  return found.filter(([, , handler]) => handler !== undefined);
 }
 
 function toDeadline(value: unknown): number | undefined {
   if (value === undefined) return undefined;
-  return value === null ? 0 : toMilliseconds('options.deadline', value);
-}
-
-function toMilliseconds(name: string, value: unknown): number {
-  if (typeof value !== 'number') throw invalidArgType(name, 'of type number, or null', value);
-  if (!(value >= 1 && value <= LONGEST_MS)) {
-    throw outOfRange(name, `from 1 to ${LONGEST_MS} milliseconds`, value);
-  }
-  return value;
+  return value === null ? 0 : toMilliseconds('options.deadline', value, 'of type number, or null');
 }

@@ -199,6 +199,26 @@ export function classOf(signum: number): typeof ReceivedSignal {
   return Object.values(SIGNAL_CLASSES).find((one) => one.SIGNUM === signum) ?? ReceivedSignal;
 }
 
+/** Those that no process can handle, or that a runtime cannot do without, and why. */
+const NOT_TO_BE_HANDLED: Readonly<Record<string, string>> = {
+  SIGKILL: 'no process can handle it',
+  SIGSTOP: 'no process can handle it',
+  SIGSEGV: 'it is a fault of the code that runs, which cannot go on',
+  SIGBUS: 'it is a fault of the code that runs, which cannot go on',
+  SIGFPE: 'it is a fault of the code that runs, which cannot go on',
+  SIGILL: 'it is a fault of the code that runs, which cannot go on',
+  SIGTRAP: 'it is a fault of the code that runs, or a breakpoint',
+  SIGSYS: 'it is a fault of the code that runs, which cannot go on',
+  SIGCHLD: 'the runtime waits for child processes by it',
+  SIGPROF: "the runtime's profiler uses it",
+  ...('bun' in process.versions ? { SIGPWR: "the runtime's garbage collector uses it" } : {}),
+};
+
+/** Why a handler cannot be set for it; `undefined` when it can. */
+export function whyNotHandled(signum: number): string | undefined {
+  return NOT_TO_BE_HANDLED[signalName(signum)];
+}
+
 function describeSender(sender: SignalSender | null): string {
   if (sender === null) return '';
   const command = sender.command === null ? '' : ` (${sender.command})`;
@@ -211,6 +231,9 @@ const NAMES = new Map(
     .reverse()
     .map(([name, signum]) => [signum, name]),
 );
+
+/** Names of all signals that have one. */
+export const SIGNAL_NAMES: readonly string[] = Object.keys(constants.signals);
 
 /** `SIGTERM` for 15, `signal 40` for 40. */
 export function signalName(signum: number): string {
@@ -231,10 +254,16 @@ export type SignalLike =
   // Any other string, without taking the names above out of the completion.
   | (string & Record<never, never>);
 
+/** The number of any {@link SignalLike}; `undefined` if there is no such signal. */
+export function findSignum(signal: unknown): number | undefined {
+  const signum = readSignum(signal);
+  return signum !== undefined && isSignum(signum) ? signum : undefined;
+}
+
 /** The number of any {@link SignalLike}. Throws `ERR_UNKNOWN_SIGNAL`. */
 export function toSignum(signal: unknown): number {
-  const signum = readSignum(signal);
-  if (signum !== undefined && isSignum(signum)) return signum;
+  const signum = findSignum(signal);
+  if (signum !== undefined) return signum;
   throw new SignalError(
     `Unknown signal: ${describe(signal)}. Give a ReceivedSignal class or instance, ` +
       "a name such as 'SIGTERM', or a number such as os.constants.signals.SIGTERM",

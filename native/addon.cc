@@ -3,6 +3,7 @@
 // node:vm).
 #include <napi.h>
 
+#include <cstdio>
 #include <string>
 
 #include "clock.h"
@@ -13,6 +14,7 @@
 #include "other_process.h"
 #include "pending.h"
 #include "pid_file_claims.h"
+#include "shutdown.h"
 #include "watcher.h"
 
 namespace daemoniker {
@@ -29,6 +31,9 @@ int64_t Int64(const CallbackInfo& info, size_t index) {
 }
 std::string Text(const CallbackInfo& info, size_t index) {
   return info[index].As<Napi::String>().Utf8Value();
+}
+bool Bool(const CallbackInfo& info, size_t index) {
+  return info[index].As<Napi::Boolean>().Value();
 }
 Value Number(const CallbackInfo& info, double value) {
   return Napi::Number::New(info.Env(), value);
@@ -56,20 +61,20 @@ Value StartThreads(const CallbackInfo& info) {
 // Those that an exit limit needs stay.
 void StopThreads(const CallbackInfo&) {
   watcher::ClearSignalLimits();
-  if (watcher::HasExitLimit()) return;
+  if (watcher::LimitsExit()) return;
   watcher::Stop();
   messenger::Stop();
 }
 
 void SetReferenced(const CallbackInfo& info) {
-  messenger::SetReferenced(info.Env(), info[0].As<Napi::Boolean>().Value());
+  messenger::SetReferenced(info.Env(), Bool(info, 0));
 }
 
 // The environment ends: no JavaScript will handle a signal any more, which would be swallowed.
 void CleanUpEnvironment() {
   dispositions::GiveBackAtEnd();
   watcher::ClearSignalLimits();
-  if (!watcher::HasExitLimit()) watcher::Stop();
+  if (!watcher::LimitsExit()) watcher::Stop();
   messenger::Stop();
 }
 
@@ -95,10 +100,17 @@ void GiveBack(const CallbackInfo& info) {
                          Between(info, 2));
 }
 
-// (signum, ignored, milliseconds)
+// (signum, ignored, milliseconds, beginsShutdown, endsShutdown)
 void SetHandling(const CallbackInfo& info) {
-  pending.SetIgnored(Int(info, 0), info[1].As<Napi::Boolean>().Value());
-  watcher::SetSignalLimit(Int(info, 0), Nanoseconds(info, 2));
+  const int signum = Int(info, 0);
+  pending.SetIgnored(signum, Bool(info, 1));
+  watcher::SetSignalLimit(signum, Nanoseconds(info, 2));
+  shutdown::SetRole(signum, Bool(info, 3), Bool(info, 4));
+}
+
+// (signum, name): what it is called when the process is ended.
+void NameSignal(const CallbackInfo& info) {
+  watcher::SetSignalName(Int(info, 0), Text(info, 1).c_str());
 }
 
 // (onArrival)
@@ -142,10 +154,32 @@ void FatalException(const CallbackInfo& info) { napi_fatal_exception(info.Env(),
 
 // (milliseconds, signum, extend)
 void SetExitLimit(const CallbackInfo& info) {
-  watcher::SetExitLimit(Nanoseconds(info, 0), Int(info, 1), info[2].As<Napi::Boolean>().Value());
+  watcher::SetExitLimit(Nanoseconds(info, 0), Int(info, 1), Bool(info, 2));
 }
 
 void CancelExitLimit(const CallbackInfo&) { watcher::CancelExitLimit(); }
+
+// ---- The shutdown ----
+
+// (milliseconds)
+void LimitShutdown(const CallbackInfo& info) { shutdown::SetLimit(Nanoseconds(info, 0)); }
+
+// (milliseconds)
+void BeginShutdown(const CallbackInfo& info) {
+  shutdown::Begin(Nanoseconds(info, 0));
+  watcher::Notify();
+}
+
+// (name)
+void SetRunning(const CallbackInfo& info) {
+  shutdown::Running running = {};
+  std::snprintf(running, sizeof running, "%s", Text(info, 0).c_str());
+  shutdown::SetRunning(running);
+}
+
+void FinishShutdown(const CallbackInfo&) { shutdown::Finish(); }
+
+void FinishUnseenShutdown(const CallbackInfo&) { shutdown::FinishUnlessSeen(); }
 
 void DieAtExit(const CallbackInfo& info) { end::DieAtExit(Int(info, 0)); }
 
@@ -236,12 +270,12 @@ Value IsClaimCurrent(const CallbackInfo& info) {
 
 // (claim, removeAtEnd)
 void ConfirmClaim(const CallbackInfo& info) {
-  PidFileClaims::Instance().Confirm(Int(info, 0), info[1].As<Napi::Boolean>().Value());
+  PidFileClaims::Instance().Confirm(Int(info, 0), Bool(info, 1));
 }
 
 // (claim, removeNow)
 void ReleaseClaim(const CallbackInfo& info) {
-  PidFileClaims::Instance().Release(Int(info, 0), info[1].As<Napi::Boolean>().Value());
+  PidFileClaims::Instance().Release(Int(info, 0), Bool(info, 1));
 }
 
 // ---- Other processes ----
@@ -330,6 +364,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("take", Take);
   set("giveBack", GiveBack);
   set("setHandling", SetHandling);
+  set("nameSignal", NameSignal);
   set("deliver", Deliver);
   set("waiting", Waiting);
   set("discard", Discard);
@@ -338,6 +373,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("fatalException", FatalException);
   set("setExitLimit", SetExitLimit);
   set("cancelExitLimit", CancelExitLimit);
+  set("limitShutdown", LimitShutdown);
+  set("beginShutdown", BeginShutdown);
+  set("setRunning", SetRunning);
+  set("finishShutdown", FinishShutdown);
+  set("finishUnseenShutdown", FinishUnseenShutdown);
   set("dieAtExit", DieAtExit);
   set("writeToStandardError", WriteToStandardError);
   set("examinePath", ExaminePath);

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "other_process.h"
+#include "wakeup.h"
 
 namespace daemoniker::end {
 namespace {
@@ -35,5 +36,11 @@ void Install(void (*clean_up)()) {
 bool InOwnProcess() noexcept { return own_pid.load() == process::Current(); }
 
 void DieAtExit(int signum) { die_by.store(signum); }
+
+void Wait() {
+  Wakeup never;
+  never.Open();
+  for (;;) never.Wait(-1);
+}
 
 }  // namespace daemoniker::end

@@ -24,6 +24,12 @@ void DieAtExit(int signum);
 // is registered with atexit(3) runs. Allocates nothing and takes no lock.
 [[noreturn]] void BySignal(int signum) noexcept;
 
+// The same by an exit status.
+[[noreturn]] void WithStatus(int status) noexcept;
+
+// Another thread is ending this process.
+[[noreturn]] void Wait();
+
 // Gives a terminal that is in raw mode its settings back, if the runtime can. The first one, on the
 // main thread, finds out whether it can; the second allocates nothing and waits for nobody.
 void PrepareTerminalReset();

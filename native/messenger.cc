@@ -51,7 +51,7 @@ std::atomic<bool> called{false};
 // The explanation. Static and trivial, because the thread may be stuck with it at the end.
 struct {
   const char* line = nullptr;
-  bool is_exit_late = false;
+  Detail detail = Detail::kStack;
   std::atomic<bool> wanted{false};
   std::atomic<bool> line_claimed{false};
   std::atomic<bool> done{false};
@@ -139,8 +139,9 @@ void WriteStack() {
 }
 
 void WriteExplanation() {
-  const bool is_free = explanation.is_exit_late && AskWhatIsOpen();
-  const bool is_something_open = is_free && explanation.open[0] != '\0';
+  const bool is_free = explanation.detail != Detail::kStack && AskWhatIsOpen();
+  const bool is_something_open = is_free && explanation.detail == Detail::kStackIfStuckElseOpen &&
+                                 explanation.open[0] != '\0';
   char text[640];
   std::snprintf(text, sizeof text, "%s%s%s\n", explanation.line,
                 is_something_open ? "; still open: " : "",
@@ -250,9 +251,9 @@ void LeaveJavaScriptAlone() {
   }
 }
 
-void Explain(const char* line, bool is_exit_late) {
+void Explain(const char* line, Detail detail) {
   explanation.line = line;
-  explanation.is_exit_late = is_exit_late;
+  explanation.detail = detail;
   explanation.wanted.store(true);
   wakeup.Notify();
 }

@@ -39,10 +39,13 @@ void SetCleanUp(void (*clean_up)());
 // For atexit: no Node-API is touched any more.
 void LeaveJavaScriptAlone();
 
-// Has the thread say on stderr that the process is ended, and why: `line`, and where the main
-// thread is stuck or, for an exit that is late though the event loop is free, what is still open.
-// Returns at once; once in a process.
-void Explain(const char* line, bool is_exit_late);
+// What stderr is told besides why: where the main thread is stuck, or, if the event loop answers,
+// nothing or what keeps it alive.
+enum class Detail { kStack, kStackIfStuck, kStackIfStuckElseOpen };
+
+// Has the thread say on stderr that the process is ended, and why. Returns at once; once in a
+// process.
+void Explain(const char* line, Detail detail);
 bool HasExplained();
 // Whoever gets true writes the line, and nobody else does.
 bool ClaimLine();

@@ -13,7 +13,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstring>
+
+#include "shared_text.h"
 
 namespace daemoniker {
 
@@ -82,33 +83,19 @@ class PendingSignals {
       Name name = {};
       read(arrival.sender_pid, name);
       MakePrintable(name);
-      slot.named_sequence.store(0, std::memory_order_relaxed);
-      std::atomic_thread_fence(std::memory_order_release);
-      uint64_t words[kNameWords];
-      std::memcpy(words, name, sizeof words);
-      for (size_t i = 0; i < kNameWords; ++i) {
-        slot.name[i].store(words[i], std::memory_order_relaxed);
-      }
+      slot.name.Write(name, sequence);
       slot.named_pid = arrival.sender_pid;
       slot.named_ns = arrival.steady_ns;
+    } else {
+      slot.name.Renumber(sequence);
     }
-    slot.named_sequence.store(sequence, std::memory_order_release);
     slot.naming.store(false, std::memory_order_release);
   }
 
   // The name of the sender of that arrival, which may have been taken. False while it is not known,
   // and once another arrival has been named in its place.
   bool ReadName(int signum, uint64_t sequence, Name& name) const noexcept {
-    const Slot& slot = slots_[signum];
-    if (slot.named_sequence.load(std::memory_order_acquire) != sequence) return false;
-    uint64_t words[kNameWords];
-    for (size_t i = 0; i < kNameWords; ++i) {
-      words[i] = slot.name[i].load(std::memory_order_relaxed);
-    }
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (slot.named_sequence.load(std::memory_order_relaxed) != sequence) return false;
-    std::memcpy(name, words, sizeof words);
-    return true;
+    return slots_[signum].name.Read(name, sequence);
   }
 
   // The earliest arrival that waits, on the main thread. False when there is none.
@@ -177,7 +164,6 @@ class PendingSignals {
  private:
   static constexpr uint64_t kCondemned = ~uint64_t{0};
   static constexpr int64_t kNameLifetimeNs = 100 * 1000 * 1000;
-  static constexpr size_t kNameWords = kNameSize / sizeof(uint64_t);
 
   struct Slot {
     std::atomic<uint64_t> count{0};
@@ -191,9 +177,7 @@ class PendingSignals {
     std::atomic<bool> naming{false};
     int64_t named_pid = 0;
     int64_t named_ns = 0;
-    // The arrival that the name belongs to; 0 while it is being written.
-    std::atomic<uint64_t> named_sequence{0};
-    std::atomic<uint64_t> name[kNameWords] = {};
+    SharedText<kNameSize> name;  // numbered by the arrival's sequence
   };
 
   static_assert(std::atomic<uint64_t>::is_always_lock_free,

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 #include "clock.h"
 #include "end.h"
@@ -11,6 +12,7 @@
 #include "messenger.h"
 #include "pending.h"
 #include "pid_file_claims.h"
+#include "shutdown.h"
 #include "thread.h"
 #include "wakeup.h"
 
@@ -33,6 +35,9 @@ struct SignalLimit {
 };
 SignalLimit signal_limits[kMaxSignal + 1];
 std::atomic<uint64_t> limited{0};  // as PendingSignals::Waiting()
+
+// Set before the signal can arrive, and never changed.
+char signal_names[kMaxSignal + 1][16];
 
 // What SetExitLimit() has asked for last. `generation` is changed last when it is set, and first
 // when it is taken back.
@@ -61,6 +66,7 @@ struct Use {
 };
 Use signal_uses[kMaxSignal + 1];
 Use exit_use;
+Use shutdown_use;
 
 // The time since the last look.
 struct Elapsed {
@@ -113,6 +119,8 @@ class Clock {
   int64_t main_cpu_ns_ = 0;
 };
 
+bool HasExitLimit() { return exit_limit.generation.load(std::memory_order_acquire) != kNone; }
+
 // Takes a slice off a use, which may be a new one that began within the slice.
 void Count(Use* use, uint64_t id, int64_t since_ns, int64_t limit_ns, int64_t slice_ns,
            int64_t now_ns) {
@@ -125,24 +133,51 @@ void Count(Use* use, uint64_t id, int64_t since_ns, int64_t limit_ns, int64_t sl
 
 // ---- The end ----
 
-const char* SignalName(int signum) {
-  switch (signum) {
-    case SIGINT:
-      return "SIGINT";
-    case SIGTERM:
-      return "SIGTERM";
-    case SIGABRT:
-      return "SIGABRT";
-    default:
-      return "a signal";
-  }
-}
+// As timeout(1), so that supervisors see a failure; they take death by SIGTERM for a clean stop.
+constexpr int kShutdownFailed = 124;
 
 char line[256];
 
-[[noreturn]] void End(int signum, bool is_exit_late) {
+// Writes a text into `line`, behind what is there.
+template <typename... Values>
+void Say(const char* format, Values... values) {
+  const size_t length = std::strlen(line);
+  std::snprintf(line + length, sizeof line - length, format, values...);
+}
+
+long long Milliseconds(int64_t nanoseconds) {
+  return static_cast<long long>(nanoseconds / kMillisecond);
+}
+
+// "300 ms", "10 s", "7.2 s".
+void SayTime(int64_t nanoseconds) {
+  const long long tenths = Milliseconds(nanoseconds) / 100;
+  if (tenths < 10) {
+    Say("%lld ms", Milliseconds(nanoseconds));
+  } else if (tenths % 10 == 0) {
+    Say("%lld s", tenths / 10);
+  } else {
+    Say("%lld.%lld s", tenths / 10, tenths % 10);
+  }
+}
+
+void SayProgress() {
+  const shutdown::Progress progress = shutdown::LookAtProgress();
+  if (!progress.is_seen) {
+    Say("; it has not begun, because the event loop is blocked");
+  } else if (progress.running[0] == '\0') {
+    Say("; all its hooks have run");
+  } else {
+    Say("; still running: %s (", progress.running);
+    SayTime(SteadyNanoseconds() - progress.since_ns);
+    Say(")");
+  }
+}
+
+// By the signal, or, 0, because the shutdown has failed.
+[[noreturn]] void End(int signum, messenger::Detail detail) {
   const int64_t give_up_ns = SteadyNanoseconds() + kPatience;
-  messenger::Explain(line, is_exit_late);
+  messenger::Explain(line, detail);
   for (;;) {
     const int64_t left_ns = give_up_ns - SteadyNanoseconds();
     if (messenger::HasExplained() || left_ns <= 0) break;
@@ -154,33 +189,45 @@ char line[256];
   }
   PidFileClaims::Instance().RemoveAtOnce();
   end::ResetTerminal();
+  if (signum == 0) end::WithStatus(kShutdownFailed);
   end::BySignal(signum);
 }
 
-long long Milliseconds(int64_t nanoseconds) {
-  return static_cast<long long>(nanoseconds / kMillisecond);
-}
-
 [[noreturn]] void EndUnhandled(const Arrival& arrival, int64_t blocked_ns) {
-  Name name = {};
-  char sender[80] = "";
+  Say("daemoniker: %s", signal_names[arrival.signum]);
   if (arrival.sender_pid > 0) {
-    const bool named = pending.ReadName(arrival.signum, arrival.sequence, name) && name[0] != '\0';
-    std::snprintf(sender, sizeof sender, named ? " from pid %lld (%s)" : " from pid %lld",
-                  static_cast<long long>(arrival.sender_pid), name);
+    Name name = {};
+    pending.ReadName(arrival.signum, arrival.sequence, name);
+    Say(name[0] != '\0' ? " from pid %lld (%s)" : " from pid %lld",
+        static_cast<long long>(arrival.sender_pid), name);
   }
-  std::snprintf(line, sizeof line,
-                "daemoniker: %s%s was not handled within its deadline: the event loop has been "
-                "blocked for %lld ms; ending the process",
-                SignalName(arrival.signum), sender, Milliseconds(blocked_ns));
-  End(arrival.signum, false);
+  Say(" was not handled within its deadline: the event loop has been blocked for %lld ms; ending "
+      "the process",
+      Milliseconds(blocked_ns));
+  End(shutdown::Condemn() ? 0 : arrival.signum, messenger::Detail::kStack);
 }
 
 [[noreturn]] void EndExit(int64_t limit_ns, int signum) {
-  std::snprintf(line, sizeof line,
-                "daemoniker: the process did not exit within %lld ms; ending it by %s",
-                Milliseconds(limit_ns), SignalName(signum));
-  End(signum, true);
+  Say("daemoniker: the process did not exit within %lld ms", Milliseconds(limit_ns));
+  if (shutdown::Condemn()) {
+    SayProgress();
+    End(0, messenger::Detail::kStackIfStuck);
+  }
+  Say("; ending it by %s", signal_names[signum]);
+  End(signum, messenger::Detail::kStackIfStuckElseOpen);
+}
+
+[[noreturn]] void EndShutdown(int64_t limit_ns) {
+  Say("daemoniker: shutdown took longer than ");
+  SayTime(limit_ns);
+  SayProgress();
+  End(0, messenger::Detail::kStackIfStuck);
+}
+
+[[noreturn]] void EndImpatiently(int signum) {
+  Say("daemoniker: %s came again during the shutdown", signal_names[signum]);
+  SayProgress();
+  End(signum, messenger::Detail::kStackIfStuck);
 }
 
 // ---- The thread ----
@@ -229,8 +276,18 @@ int64_t LookAtExit(const Elapsed& elapsed) {
   return exit_use.left_ns;
 }
 
+// The same for the shutdown.
+int64_t LookAtShutdown(const Elapsed& elapsed) {
+  const shutdown::State state = shutdown::Look();
+  if (state.begun_ns == 0) return kLongestSlice;
+  if (state.ended_by != 0 && shutdown::Condemn()) EndImpatiently(state.ended_by);
+  Count(&shutdown_use, 1, state.begun_ns, state.limit_ns, elapsed.wall_ns, elapsed.now_ns);
+  if (shutdown_use.left_ns <= 0 && shutdown::Condemn()) EndShutdown(state.limit_ns);
+  return shutdown_use.left_ns;
+}
+
 bool IsSomethingLimited() {
-  return (limited.load(std::memory_order_acquire) & pending.Waiting()) != 0 || HasExitLimit();
+  return (limited.load(std::memory_order_acquire) & pending.Waiting()) != 0 || LimitsExit();
 }
 
 void Run(void*) {
@@ -245,7 +302,8 @@ void Run(void*) {
     slice_ns = kLongestSlice;
     PendingSignals::ForEach(
         waiting, [&](int signum) { slice_ns = std::min(slice_ns, LookAtSignal(signum, elapsed)); });
-    slice_ns = std::max(kShortestSlice, std::min(slice_ns, LookAtExit(elapsed)));
+    slice_ns = std::min({slice_ns, LookAtExit(elapsed), LookAtShutdown(elapsed)});
+    slice_ns = std::max(kShortestSlice, slice_ns);
   }
 }
 
@@ -255,9 +313,7 @@ void TakeExitLimitBack() {
   while (generation != kPassed) {
     if (exit_limit.generation.compare_exchange_weak(generation, kNone)) return;
   }
-  Wakeup never;
-  never.Open();
-  for (;;) never.Wait(kForEver);
+  end::Wait();
 }
 
 }  // namespace
@@ -278,6 +334,11 @@ void Stop() {
   quit.store(true);
   wakeup.Notify();
   thread.Join();
+}
+
+void SetSignalName(int signum, const char* name) {
+  char* place = signal_names[signum];
+  if (place[0] == '\0') std::snprintf(place, sizeof signal_names[signum], "%s", name);
 }
 
 void SetSignalLimit(int signum, int64_t limit_ns) {
@@ -322,7 +383,7 @@ void SetExitLimit(int64_t limit_ns, int signum, bool extend) {
 
 void CancelExitLimit() { TakeExitLimitBack(); }
 
-bool HasExitLimit() { return exit_limit.generation.load(std::memory_order_acquire) != kNone; }
+bool LimitsExit() { return HasExitLimit() || shutdown::HasBegun(); }
 
 bool Limits(int signum) noexcept { return (limited.load() & PendingSignals::BitOf(signum)) != 0; }
 

@@ -15,6 +15,9 @@ int Start();
 // Joins it. No limit is kept any more.
 void Stop();
 
+// What the lines about the end call this signal.
+void SetSignalName(int signum, const char* name);
+
 // How long an arrival of this signal may wait for its handler, in time in which the main thread
 // could run; 0: for ever. One that waits already has that long from now on.
 void SetSignalLimit(int signum, int64_t limit_ns);
@@ -26,9 +29,11 @@ void ClearSignalLimits();
 void SetExitLimit(int64_t limit_ns, int signum, bool extend);
 // Afterwards the process is not ended any more.
 void CancelExitLimit();
-bool HasExitLimit();
+// Whether the process has to exit in some time, by that limit or the shutdown's.
+bool LimitsExit();
 
-// Async-signal-safe: whether arrivals of this signal have a limit, and that one has come.
+// Async-signal-safe: whether arrivals of this signal have a limit; and that there is something to
+// look at.
 bool Limits(int signum) noexcept;
 void Notify() noexcept;
 

@@ -35,9 +35,11 @@ struct sigaction Ours() {
   struct sigaction ours = {};
   ours.sa_sigaction = handler::Handle;
   ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-  sigemptyset(&ours.sa_mask);
-  // None of ours interrupts the handler of another.
-  for (const int signum : {SIGINT, SIGTERM, SIGABRT}) sigaddset(&ours.sa_mask, signum);
+  // None of ours interrupts the handler of another. Faults of the code itself cannot wait.
+  sigfillset(&ours.sa_mask);
+  for (const int fault : {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP}) {
+    sigdelset(&ours.sa_mask, fault);
+  }
   return ours;
 }
 
@@ -85,7 +87,7 @@ bool IsAnythingTaken() {
 // (Deno: SIGHUP, SIGINT and SIGTERM). So all are saved before that.
 void SaveOnce(int signum) {
   if (!IsAnythingTaken()) {
-    for (const int one : {SIGINT, SIGTERM, SIGABRT}) {
+    for (const int one : {SIGHUP, SIGINT, SIGTERM, SIGABRT}) {
       Save(one);
       dispositions[one].saved_before_all = true;
     }

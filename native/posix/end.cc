@@ -25,8 +25,10 @@ void BySignal(int signum) noexcept {
   pthread_sigmask(SIG_UNBLOCK, &only_this, nullptr);
   raise(signum);
   // pid_namespaces(7): PID 1 of a container does not take default actions.
-  _exit(128 + signum);
+  WithStatus(128 + signum);
 }
+
+void WithStatus(int status) noexcept { _exit(status); }
 
 bool CanDieBySignal() { return getpid() != 1; }
 

@@ -18,6 +18,7 @@
 #include "messenger.h"
 #include "pending.h"
 #include "posix/siginfo.h"
+#include "shutdown.h"
 #include "watcher.h"
 
 namespace daemoniker::handler {
@@ -42,6 +43,7 @@ void Record(const siginfo_t& info, int signum) {
   arrival.wall_us = WallMicroseconds();
   arrival.steady_ns = SteadyNanoseconds();
   ReadSiginfo(info, &arrival);
+  if (shutdown::NoteArrival(arrival)) watcher::Notify();
   const uint64_t sequence = pending.Record(arrival);
   messenger::Notify();
   if (sequence == 0) return;

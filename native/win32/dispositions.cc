@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "messenger.h"
 #include "pending.h"
+#include "shutdown.h"
 #include "watcher.h"
 #include "win32/arrivals.h"
 #include "win32/console_events.h"
@@ -83,6 +84,7 @@ class Recorder {
     arrival.sender_pid = sender_pid;
     arrival.wall_us = WallMicroseconds();
     arrival.steady_ns = SteadyNanoseconds();
+    if (shutdown::NoteArrival(arrival)) watcher::Notify();
     const uint64_t sequence = pending.Record(arrival);
     if (sequence != 0) {
       if (watcher::Limits(signum)) watcher::Notify();

@@ -20,9 +20,11 @@ void RegisterAtExit(void (*clean_up)(), void (*last)()) {
   std::atexit(clean_up);
 }
 
-void BySignal(int signum) noexcept {
+void BySignal(int signum) noexcept { WithStatus(128 + signum); }
+
+void WithStatus(int status) noexcept {
   // Unlike ExitProcess() it does not wait for locks that another thread may hold.
-  TerminateProcess(GetCurrentProcess(), static_cast<UINT>(128 + signum));
+  TerminateProcess(GetCurrentProcess(), static_cast<UINT>(status));
   // Does not return for the current process; the compiler is not told so.
   for (;;) Sleep(INFINITE);
 }

@@ -1,0 +1,286 @@
+// A graceful shutdown: begun once, its hooks one after the other, and bounded as a whole by the addon
+// (native/shutdown.h), which also ends it when somebody asks twice.
+import { constants } from 'node:os';
+import { inspect } from 'node:util';
+import { didYouMean, toBoolean, toMilliseconds, toOptions } from './arguments';
+import { publishHookBegin, publishHookEnd, publishShutdownBegin, publishShutdownEnd } from './diagnostics';
+import { OURS } from './ending';
+import { SignalError, invalidArgType, invalidArgValue, quote } from './errors';
+import { registry } from './registry';
+import { ReceivedSignal, SIGNAL_NAMES, findSignum, whyNotHandled } from './signals';
+
+/** What a shutdown is like; see {@link SignalHandlerOptions.shutdown}. */
+export interface ShutdownOptions {
+  /**
+   * Milliseconds, from 1 to 2147483647, from the arrival of the signal to the end of the process.
+   * A process that is still there is ended natively, with exit code 124.
+   * @defaultValue 10000
+   */
+  within?: number | undefined;
+  /**
+   * The signals that begin it.
+   * @defaultValue ['SIGINT', 'SIGTERM']
+   */
+  signals?: readonly NodeJS.Signals[] | undefined;
+  /**
+   * Those of them that end the process at once when they come again: from the same source (the
+   * terminal, or a process), more than 500 ms after its first.
+   * @defaultValue ['SIGINT'], if that is one of `signals`
+   */
+  again?: readonly NodeJS.Signals[] | undefined;
+  /**
+   * Whether an uncaught exception or an unhandled rejection begins it too. It is reported on stderr,
+   * and the exit code is 1.
+   * @defaultValue false
+   */
+  errors?: boolean | undefined;
+}
+
+/**
+ * A part of a shutdown. It gets the reason: the {@link ReceivedSignal}, the error, or what
+ * {@link SignalHandler1.shutDown} was given. The next one waits until what it returns has settled.
+ */
+// A signal, an error, or anything the program gives.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as AbortSignal.reason
+export type ShutdownHook = (reason: any) => unknown;
+
+/** Options of {@link SignalHandler1.onShutdown}. */
+export interface ShutdownHookOptions {
+  /**
+   * Milliseconds, from 1 to 2147483647, after which the next hook runs although this one has not
+   * finished. The exit code is 1 then.
+   * @defaultValue none: the shutdown's `within` alone
+   */
+  timeout?: number | undefined;
+}
+
+/** What {@link ShutdownOptions} come down to. */
+export interface ShutdownPlan {
+  readonly within: number;
+  readonly signums: ReadonlySet<number>;
+  readonly again: ReadonlySet<number>;
+  readonly errors: boolean;
+}
+
+const WITHIN_MS = 10_000;
+const OPTIONS = ['within', 'signals', 'again', 'errors'] as const;
+const HOOK_OPTIONS = ['timeout'] as const;
+
+/** Throws for anything that is no shutdown option. */
+export function toShutdownPlan(value: unknown): ShutdownPlan | null {
+  if (value === undefined || value === null || value === false) return null;
+  const options: ShutdownOptions =
+    typeof value === 'number'
+      ? { within: value }
+      : value === true
+        ? {}
+        : toOptions<ShutdownOptions>(
+            typeof value === 'object' ? value : refuse(value),
+            OPTIONS,
+            'options.shutdown',
+          );
+  const name = typeof value === 'number' ? 'options.shutdown' : 'options.shutdown.within';
+  const signums = toSignums('signals', options.signals ?? ['SIGINT', 'SIGTERM']);
+  const again =
+    options.again === undefined
+      ? new Set([...signums].filter((signum) => signum === constants.signals.SIGINT))
+      : toSignums('again', options.again);
+  for (const signum of again) {
+    if (signums.has(signum)) continue;
+    throw invalidArgValue('options.shutdown.again', 'may only hold what signals holds', options.again);
+  }
+  return {
+    within: toMilliseconds(name, options.within ?? WITHIN_MS, 'of type number'),
+    signums,
+    again,
+    errors: toBoolean('options.shutdown.errors', options.errors, false),
+  };
+}
+
+function refuse(value: unknown): never {
+  throw invalidArgType('options.shutdown', 'of type boolean, number or object', value);
+}
+
+function toSignums(option: string, value: unknown): Set<number> {
+  const name = `options.shutdown.${option}`;
+  if (!Array.isArray(value)) throw invalidArgType(name, 'an array of names of signals', value);
+  return new Set(value.map((one, index) => toHandledSignum(`${name}[${index}]`, one)));
+}
+
+/** The number of a signal that may have a handler. `name` is what an error calls the argument. */
+export function toHandledSignum(name: string, signal: unknown): number {
+  const signum = signal === 0 ? undefined : findSignum(signal);
+  if (signum === undefined || signum === 0) {
+    const hint = typeof signal === 'string' ? didYouMean(signal, SIGNAL_NAMES) : '';
+    throw invalidArgValue(name, `must be the name of a signal of this system${hint}`, signal);
+  }
+  const reason = whyNotHandled(signum);
+  if (reason !== undefined) throw invalidArgValue(name, `cannot have a handler: ${reason}`, signal);
+  return signum;
+}
+
+interface Hook {
+  readonly name: string;
+  readonly run: ShutdownHook;
+  readonly timeout: number | undefined;
+}
+
+/** The shutdown of one SignalHandler1. */
+export class Shutdown {
+  readonly #pidFile: string | null;
+  readonly #within: number;
+  readonly #hooks: Hook[] = [];
+  #controller: AbortController | null = null;
+  #hooksHaveRun: Promise<void> | null = null;
+  #isOver = false;
+  #exits = false;
+  #hasFailed = false;
+
+  constructor(pidFile: string | null, within: number | undefined) {
+    this.#pidFile = pidFile;
+    this.#within = within ?? WITHIN_MS;
+  }
+
+  get abortSignal(): AbortSignal {
+    return (this.#controller ??= new AbortController()).signal;
+  }
+
+  /** Returns what takes it away again. */
+  add(name: unknown, run: unknown, options: unknown): () => void {
+    if (typeof name !== 'string') throw invalidArgType('name', 'of type string', name);
+    if (name === '') throw invalidArgValue('name', 'must not be empty', name);
+    if (typeof run !== 'function') throw invalidArgType('hook', 'of type function', run);
+    const { timeout } = toOptions<ShutdownHookOptions>(options, HOOK_OPTIONS);
+    const hook: Hook = {
+      name,
+      run: run as ShutdownHook,
+      timeout:
+        timeout === undefined
+          ? undefined
+          : toMilliseconds('options.timeout', timeout, 'of type number'),
+    };
+    if (this.#isOver) {
+      throw new SignalError(
+        `The hook ${quote(name)} comes too late: all hooks have run`,
+        'ERR_SHUTDOWN_OVER',
+      );
+    }
+    this.#hooks.push(hook);
+    return () => {
+      const index = this.#hooks.indexOf(hook);
+      if (index >= 0) this.#hooks.splice(index, 1);
+    };
+  }
+
+  /** Ends with the exit of the process, in the turn of the event loop after the promise settles. */
+  begin(reason: unknown): Promise<void> {
+    this.#exits = true;
+    return this.#begin(reason);
+  }
+
+  /** As begin(), but the process goes on. */
+  async beginWithoutExit(): Promise<void> {
+    await this.#begin(undefined);
+  }
+
+  /** An uncaught exception begins it, and is reported as the runtime would. */
+  readonly onError = Object.assign(
+    (error: unknown): void => {
+      // A raised signal that others listen for: theirs.
+      if (error instanceof ReceivedSignal) return;
+      this.#hasFailed = true;
+      const text = inspect(error);
+      tell(`${error instanceof Error ? text : `Uncaught ${text}`}\n\n${versions()}\n`);
+      void this.begin(error);
+    },
+    { [OURS]: true },
+  );
+
+  #begin(reason: unknown): Promise<void> {
+    if (this.#hooksHaveRun !== null) return this.#hooksHaveRun;
+    registry.beginShutdown(this, this.#within);
+    // Before anything of the user's runs, which may begin it again.
+    let settle: () => void = () => undefined;
+    this.#hooksHaveRun = new Promise((resolve) => (settle = resolve));
+    const { abortSignal } = this;
+    this.#controller?.abort(reason);
+    const given: unknown = abortSignal.reason;
+    publishShutdownBegin(this.#pidFile, given);
+    void this.#runHooks(given).then(() => {
+      settle();
+      this.#end(given);
+    });
+    return this.#hooksHaveRun;
+  }
+
+  async #runHooks(reason: unknown): Promise<void> {
+    // A hook may wait for something that does not keep the event loop alive.
+    const alive = setInterval(() => undefined, 2 ** 31 - 1);
+    for (let hook = this.#hooks.pop(); hook !== undefined; hook = this.#hooks.pop()) {
+      registry.native.setRunning(printable(hook.name));
+      await this.#runHook(hook, reason);
+    }
+    this.#isOver = true;
+    registry.native.setRunning('');
+    clearInterval(alive);
+  }
+
+  async #runHook({ name, run, timeout }: Hook, reason: unknown): Promise<void> {
+    const message = { pidFile: this.#pidFile, reason, name };
+    publishHookBegin(message);
+    try {
+      // In a promise, so that what it throws at once is no different.
+      const done = new Promise((resolve) => resolve(run(reason)));
+      const inTime = timeout === undefined ? true : await within(timeout, done);
+      if (timeout === undefined) await done;
+      if (!inTime) {
+        this.#hasFailed = true;
+        tell(`daemoniker: shutdown hook ${quote(name)} takes longer than ${timeout} ms; going on\n`);
+      }
+      publishHookEnd(message, { isLate: !inTime });
+    } catch (error) {
+      this.#hasFailed = true;
+      tell(`daemoniker: shutdown hook ${quote(name)} failed: ${inspect(error)}\n`);
+      publishHookEnd(message, { isLate: false, error });
+    }
+  }
+
+  #end(reason: unknown): void {
+    const host = registry.native.hostProcess;
+    const exitCode = this.#hasFailed ? 1 : (host.exitCode ?? 0);
+    publishShutdownEnd(this.#pidFile, reason, exitCode);
+    if (this.#exits) {
+      setImmediate(() => host.exit(exitCode));
+    } else {
+      if (this.#hasFailed) host.exitCode = 1;
+      registry.finishShutdown(this);
+    }
+  }
+}
+
+/** Whether it settles in that time. Throws what it rejects with in that time. */
+async function within(milliseconds: number, settled: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([settled.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function versions(): string {
+  const { node, bun, deno } = process.versions;
+  return bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : `Node.js v${node}`;
+}
+
+/** What a terminal shows as it is. */
+function printable(name: string): string {
+  return quote(name).slice(1, -1);
+}
+
+function tell(text: string): void {
+  registry.native.writeToStandardError(text);
+}

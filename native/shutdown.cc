@@ -1,0 +1,149 @@
+#include "shutdown.h"
+
+#include <atomic>
+
+#include "clock.h"
+#include "end.h"
+#include "shared_text.h"
+
+namespace daemoniker::shutdown {
+namespace {
+
+// A relay's copy, or a supervisor's: whoever is impatient has waited for a moment.
+constexpr int64_t kImpatientAfter = 500 * kMillisecond;
+
+// As PendingSignals::Waiting().
+std::atomic<uint64_t> begins{0};
+std::atomic<uint64_t> ends{0};
+
+constexpr int64_t kNever = 0;
+constexpr int64_t kCondemned = -1;
+std::atomic<int64_t> begun_ns{kNever};
+// The program's own; 0: that of signals.
+std::atomic<int64_t> limit_ns{0};
+std::atomic<int64_t> limit_of_signals_ns{0};
+std::atomic<bool> is_seen{false};
+std::atomic<int> ended_by{0};
+
+// Who has asked for the shutdown, and when first. Whoever finds no place cannot be impatient.
+struct Source {
+  std::atomic<uint64_t> id{0};
+  std::atomic<int64_t> asked_ns{0};
+};
+Source sources[16];
+
+SharedText<sizeof(Running)> running_text;
+std::atomic<int64_t> running_since_ns{0};
+
+bool Has(const std::atomic<uint64_t>& signums, int signum) {
+  return (signums.load() & PendingSignals::BitOf(signum)) != 0;
+}
+
+void Set(std::atomic<uint64_t>* signums, int signum, bool included) {
+  if (included) {
+    signums->fetch_or(PendingSignals::BitOf(signum));
+  } else {
+    signums->fetch_and(~PendingSignals::BitOf(signum));
+  }
+}
+
+// The terminal, which names no sender, is one source; so is each process.
+Source* SourceOf(const Arrival& arrival) {
+  const uint64_t id = (static_cast<uint64_t>(arrival.origin) + 1) << 40 |
+                      static_cast<uint64_t>(arrival.sender_pid - kNoSender);
+  for (Source& source : sources) {
+    uint64_t found = 0;
+    if (source.id.compare_exchange_strong(found, id) || found == id) return &source;
+  }
+  return nullptr;
+}
+
+bool BeginNow(int64_t now_ns) {
+  int64_t never = kNever;
+  return begun_ns.compare_exchange_strong(never, now_ns);
+}
+
+}  // namespace
+
+void SetRole(int signum, bool begins_it, bool ends_it) {
+  Set(&begins, signum, begins_it);
+  Set(&ends, signum, ends_it);
+}
+
+void SetLimit(int64_t limit) { limit_of_signals_ns.store(limit); }
+
+void Begin(int64_t limit) {
+  is_seen.store(true);
+  if (!HasBegun()) limit_ns.store(limit);
+  BeginNow(SteadyNanoseconds());
+}
+
+void Finish() {
+  int64_t begun = begun_ns.load();
+  while (begun != kCondemned) {
+    if (!begun_ns.compare_exchange_weak(begun, kNever)) continue;
+    limit_ns.store(0);
+    is_seen.store(false);
+    ended_by.store(0);
+    for (Source& source : sources) {
+      source.asked_ns.store(0);
+      source.id.store(0);
+    }
+    return;
+  }
+  end::Wait();
+}
+
+void FinishUnlessSeen() {
+  if (HasBegun() && !is_seen.load()) Finish();
+}
+
+void SetRunning(const Running& running) {
+  running_since_ns.store(SteadyNanoseconds());
+  running_text.Write(running, 1);
+}
+
+bool NoteArrival(const Arrival& arrival) noexcept {
+  const bool may_begin = Has(begins, arrival.signum);
+  const bool may_end = Has(ends, arrival.signum);
+  if (!may_begin && !(may_end && HasBegun())) return false;
+  Source* source = SourceOf(arrival);
+  if (source == nullptr) return may_begin && BeginNow(arrival.steady_ns);
+  int64_t asked_ns = source->asked_ns.load();
+  if (may_end && asked_ns != 0 && arrival.steady_ns - asked_ns > kImpatientAfter) {
+    int nobody = 0;
+    return ended_by.compare_exchange_strong(nobody, arrival.signum);
+  }
+  if (!may_begin) return false;
+  if (asked_ns == 0) source->asked_ns.compare_exchange_strong(asked_ns, arrival.steady_ns);
+  return BeginNow(arrival.steady_ns);
+}
+
+bool HasBegun() noexcept { return begun_ns.load() != kNever; }
+
+State Look() noexcept {
+  State state;
+  state.begun_ns = begun_ns.load();
+  const int64_t limit = limit_ns.load();
+  state.limit_ns = limit != 0 ? limit : limit_of_signals_ns.load();
+  state.ended_by = ended_by.load();
+  return state;
+}
+
+bool Condemn() noexcept {
+  int64_t begun = begun_ns.load();
+  while (begun != kNever) {
+    if (begun_ns.compare_exchange_weak(begun, kCondemned)) return true;
+  }
+  return false;
+}
+
+Progress LookAtProgress() noexcept {
+  Progress progress;
+  progress.is_seen = is_seen.load();
+  progress.since_ns = running_since_ns.load();
+  running_text.Read(progress.running, 1);
+  return progress;
+}
+
+}  // namespace daemoniker::shutdown
