@@ -102,7 +102,8 @@ export function publishStop(pidFile: string | null): void {
 }
 
 export function publishShutdownBegin(pidFile: string | null, reason: unknown): void {
-  publish(shutdownBegun, { pidFile, reason });
+  const message: ShutdownMessage = { pidFile, reason };
+  publish(shutdownBegun, message);
 }
 
 export function publishHookBegin(message: ShutdownHookMessage): void {
@@ -121,7 +122,8 @@ export function publishShutdownEnd(
   reason: unknown,
   exitCode: number | string,
 ): void {
-  publish(shutdownEnded, { pidFile, reason, exitCode });
+  const message: ShutdownMessage = { pidFile, reason, exitCode };
+  publish(shutdownEnded, message);
 }
 
 /** Whether a signal has to be told about. */
@@ -146,6 +148,6 @@ export function tellAbout(message: SignalMessage, callHandler: () => unknown): v
 }
 
 // What a subscriber throws becomes an uncaught exception of its own; it never gets in here.
-function publish<M extends HandlerMessage>(to: Channel, message: M): void {
+function publish(to: Channel, message: HandlerMessage): void {
   if (to.hasSubscribers) to.publish(message);
 }

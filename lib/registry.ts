@@ -448,7 +448,9 @@ function openResources(host: NodeJS.Process): readonly string[] {
 }
 
 function toSignum(name: string | symbol): number | undefined {
-  return Object.hasOwn(constants.signals, name) ? constants.signals[name as NodeJS.Signals] : undefined;
+  return Object.hasOwn(constants.signals, name)
+    ? constants.signals[name as NodeJS.Signals]
+    : undefined;
 }
 
 /** Whether the runtime could touch its disposition: not without a name, as real-time signals. */

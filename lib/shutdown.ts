@@ -3,7 +3,12 @@
 import { constants } from 'node:os';
 import { inspect } from 'node:util';
 import { didYouMean, toBoolean, toMilliseconds, toOptions } from './arguments';
-import { publishHookBegin, publishHookEnd, publishShutdownBegin, publishShutdownEnd } from './diagnostics';
+import {
+  publishHookBegin,
+  publishHookEnd,
+  publishShutdownBegin,
+  publishShutdownEnd,
+} from './diagnostics';
 import { OURS } from './ending';
 import { SignalError, invalidArgType, invalidArgValue, quote } from './errors';
 import { registry } from './registry';
@@ -40,9 +45,7 @@ export interface ShutdownOptions {
  * A part of a shutdown. It gets the reason: the {@link ReceivedSignal}, the error, or what
  * {@link SignalHandler1.shutDown} was given. The next one waits until what it returns has settled.
  */
-// A signal, an error, or anything the program gives.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as AbortSignal.reason
-export type ShutdownHook = (reason: any) => unknown;
+export type ShutdownHook = (reason: unknown) => unknown;
 
 /** Options of {@link SignalHandler1.onShutdown}. */
 export interface ShutdownHookOptions {
@@ -87,7 +90,11 @@ export function toShutdownPlan(value: unknown): ShutdownPlan | null {
       : toSignums('again', options.again);
   for (const signum of again) {
     if (signums.has(signum)) continue;
-    throw invalidArgValue('options.shutdown.again', 'may only hold what signals holds', options.again);
+    throw invalidArgValue(
+      'options.shutdown.again',
+      'may only hold what signals holds',
+      options.again,
+    );
   }
   return {
     within: toMilliseconds(name, options.within ?? WITHIN_MS, 'of type number'),
@@ -235,7 +242,9 @@ export class Shutdown {
       if (timeout === undefined) await done;
       if (!inTime) {
         this.#hasFailed = true;
-        tell(`daemoniker: shutdown hook ${quote(name)} takes longer than ${timeout} ms; going on\n`);
+        tell(
+          `daemoniker: shutdown hook ${quote(name)} takes longer than ${timeout} ms; going on\n`,
+        );
       }
       publishHookEnd(message, { isLate: !inTime });
     } catch (error) {
@@ -273,7 +282,11 @@ async function within(milliseconds: number, settled: Promise<unknown>): Promise<
 
 function versions(): string {
   const { node, bun, deno } = process.versions;
-  return bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : `Node.js v${node}`;
+  return bun !== undefined
+    ? `Bun ${bun}`
+    : deno !== undefined
+      ? `Deno ${deno}`
+      : `Node.js v${node}`;
 }
 
 /** What a terminal shows as it is. */

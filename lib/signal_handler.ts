@@ -422,7 +422,11 @@ export class SignalHandler1 {
     const state = new HandlerState(path, toDeadline(options.deadline), plan);
     for (const [name, signum, handler] of handlersIn(options)) {
       if (plan?.signums.has(signum) === true) {
-        throw invalidArgValue(name, 'must be left out, because the signal begins the shutdown', handler);
+        throw invalidArgValue(
+          name,
+          'must be left out, because the signal begins the shutdown',
+          handler,
+        );
       }
       state.setHandler(name, signum, handler);
     }
@@ -710,20 +714,19 @@ function toHandlersAndOptions(
 }
 
 /** The name of each option that sets a handler, the signal's number, and the handler. */
-function handlersIn(options: SignalHandlerOptions): [string, number, unknown][] {
-  const { signals = {} } = options;
+function handlersIn(options: SignalHandlerOptions): (readonly [string, number, unknown])[] {
+  const signals: unknown = options.signals ?? {};
   if (typeof signals !== 'object' || signals === null || Array.isArray(signals)) {
-    throw invalidArgType('options.signals', 'an object of handlers by the name of a signal', signals);
+    throw invalidArgType('options.signals', 'an object of handlers by signal', signals);
   }
-  const found: [string, number, unknown][] = [
-    ...HANDLER_NAMES.map((name) => [name, SIGNAL_CLASSES[name].SIGNUM, options[name]] as const),
-    ...Object.entries(signals).map(([key, handler]) => {
-      const name = `options.signals.${key}`;
-      const signum = toHandledSignum(name, /^\d+$/.test(key) ? Number(key) : key);
-      return [name, signum, handler] as const;
-    }),
-  ].map(([name, signum, handler]) => [name, signum, handler]);
-  return found.filter(([, , handler]) => handler !== undefined);
+  const three = HANDLER_NAMES.map(
+    (name) => [name, SIGNAL_CLASSES[name].SIGNUM, options[name]] as const,
+  );
+  const others = Object.entries(signals).map(([key, handler]: [string, unknown]) => {
+    const name = `options.signals.${key}`;
+    return [name, toHandledSignum(name, /^\d+$/.test(key) ? Number(key) : key), handler] as const;
+  });
+  return [...three, ...others].filter(([, , handler]) => handler !== undefined && handler !== null);
 }
 
 function toDeadline(value: unknown): number | undefined {

@@ -1,0 +1,187 @@
+// Handlers of signals other than the three: as theirs, in everything.
+import { constants } from 'node:os';
+import { SignalHandler1 } from '../..';
+import { caught } from '../support/caught';
+import { pidFile } from '../support/each_test';
+import { deathBy } from '../support/endings';
+import { start } from '../support/fixture';
+import { onLinux, onUnix } from '../support/platform';
+import { run } from '../support/program';
+import { OWN_UID, SENT } from '../support/sending';
+
+test('SIGHUP reloads a daemon, as often as it comes, on every platform', async () => {
+  const fixture = run(({ daemoniker, say, saying }) => {
+    const handler: InstanceType<typeof daemoniker.SignalHandler1> = new daemoniker.SignalHandler1(
+      null,
+      { signals: { SIGHUP: saying(() => handler, 'reload') } },
+    ).start();
+    setInterval(() => undefined, 1000);
+    say('ready');
+  });
+  await fixture.hears('ready');
+  for (let round = 0; round < 3; round++) {
+    fixture.kill('SIGHUP');
+    expect(await fixture.hears('reload')).toMatchObject({
+      argument: constants.signals.SIGHUP,
+      origin: SENT,
+      count: 1,
+      sender: { pid: process.pid, uid: OWN_UID },
+    });
+  }
+  fixture.kill('SIGKILL');
+  await fixture.end();
+});
+
+onUnix.test.each([
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGQUIT',
+  'SIGALRM',
+  'SIGPIPE',
+  'SIGWINCH',
+  'SIGCONT',
+] as const)(
+  '%s has a handler while it is set, and does what it did before afterwards',
+  async (name) => {
+    const fixture = run(
+      ({ daemoniker, say, args, onCommand }) => {
+        const name = args[0] as NodeJS.Signals;
+        const handler = new daemoniker.SignalHandler1(null).start();
+        onCommand((command) => {
+          handler.setHandler(name, command === 'set' ? () => say('handled') : null);
+          say(command, { handler: typeof handler.getHandler(name) });
+        });
+        say('ready');
+      },
+      [name],
+    );
+    await fixture.hears('ready');
+    for (let round = 0; round < 2; round++) {
+      fixture.tell('set');
+      expect(await fixture.hears('set')).toMatchObject({ handler: 'function' });
+      fixture.kill(name);
+      await fixture.hears('handled');
+      fixture.tell('unset');
+      expect(await fixture.hears('unset')).toMatchObject({ handler: 'undefined' });
+    }
+    // What is ignored by default is not worth a try. Node itself ignores SIGPIPE.
+    if (!['SIGUSR2', 'SIGQUIT', 'SIGALRM'].includes(name)) {
+      fixture.kill('SIGKILL');
+      await fixture.end();
+      return;
+    }
+    fixture.kill(name);
+    expect(await fixture.end()).toMatchObject(deathBy(name));
+  },
+);
+
+onLinux.test('a real-time signal is handled by its number', async () => {
+  const fixture = run(({ daemoniker, say }) => {
+    new daemoniker.SignalHandler1(null, {
+      signals: { 40: (signum) => say('handled', { signum }) },
+    }).start();
+    setInterval(() => undefined, 1000);
+    say('ready');
+  });
+  await fixture.hears('ready');
+  fixture.kill(40);
+  expect(await fixture.hears('handled')).toMatchObject({ signum: 40 });
+  fixture.kill('SIGKILL');
+  await fixture.end();
+});
+
+test('it goes to the newest handler that takes it, and back to the one before when that stops', async () => {
+  const fixture = run(({ daemoniker, say, onCommand }) => {
+    const { SignalHandler1 } = daemoniker;
+    const reload = (who: string) => ({ signals: { SIGHUP: () => say('reload', { who }) } });
+    new SignalHandler1(null, reload('first')).start();
+    const second = new SignalHandler1(null, reload('second')).start();
+    new SignalHandler1(null).start();
+    onCommand(() => {
+      second.stop();
+      say('stopped');
+    });
+    say('ready');
+  });
+  await fixture.hears('ready');
+  fixture.kill('SIGHUP');
+  expect(await fixture.hears('reload')).toMatchObject({ who: 'second' });
+  fixture.tell('stop');
+  await fixture.hears('stopped');
+  fixture.kill('SIGHUP');
+  expect(await fixture.hears('reload')).toMatchObject({ who: 'first' });
+  fixture.kill('SIGKILL');
+  await fixture.end();
+});
+
+test('stop() delivers what waits, and only then lets go', async () => {
+  const fixture = run(({ daemoniker, say, signalMyself }) => {
+    const handler: InstanceType<typeof daemoniker.SignalHandler1> = new daemoniker.SignalHandler1(
+      null,
+      {
+        signals: {
+          SIGHUP: (signum): void => say('handled', { signum, count: handler.received?.count }),
+        },
+      },
+    ).start();
+    new daemoniker.SignalHandler1(null).start();
+    signalMyself('SIGHUP', 3);
+    handler.stop();
+    say('stopped');
+  });
+  expect(await fixture.end()).toMatchObject({ code: 0, stderr: '' });
+  expect(fixture.said).toEqual([
+    { event: 'handled', signum: constants.signals.SIGHUP, count: 3 },
+    { event: 'stopped' },
+  ]);
+});
+
+test('it has the deadline, and the line about it names it', async () => {
+  const settings = { deadline: 300 };
+  const code = "handler.setHandler('SIGHUP', () => undefined); say('stuck'); stuckForEver()";
+  const fixture = start('blocked', [pidFile, JSON.stringify(settings), code]);
+  await fixture.hears('stuck');
+  fixture.kill('SIGHUP');
+  const ending = await fixture.end();
+  expect(ending).toMatchObject(deathBy('SIGHUP'));
+  expect(ending.stderr).toMatch(
+    /^daemoniker: SIGHUP from pid \d+.* was not handled within its deadline/,
+  );
+});
+
+test('IGNORE_SIGNAL ignores it', async () => {
+  const fixture = run(({ daemoniker, say, onCommand }) => {
+    const { IGNORE_SIGNAL, SignalHandler1 } = daemoniker;
+    const handler = new SignalHandler1(null, { signals: { SIGHUP: IGNORE_SIGNAL } }).start();
+    onCommand(() => say('alive', { same: handler.getHandler('SIGHUP') === IGNORE_SIGNAL }));
+    say('ready');
+  });
+  await fixture.hears('ready');
+  fixture.kill('SIGHUP');
+  fixture.tell('alive?');
+  expect(await fixture.hears('alive')).toMatchObject({ same: true });
+  fixture.kill('SIGKILL');
+  expect((await fixture.end()).stderr).toBe('');
+});
+
+onUnix('a signal that nobody may take', () => {
+  test.each([
+    ['SIGKILL', 'no process can handle it'],
+    ['SIGSTOP', 'no process can handle it'],
+    ['SIGSEGV', 'a fault of the code that runs'],
+    ['SIGCHLD', 'child processes'],
+    ['SIGPROF', 'profiler'],
+    ['SIGHUPP', 'did you mean SIGHUP?'],
+    ['sigterm', 'did you mean SIGTERM?'],
+  ])('%s is refused, with the reason: %s', (name, reason) => {
+    for (const attempt of [
+      () => new SignalHandler1(null, { signals: { [name]: () => undefined } }),
+      () => new SignalHandler1(null).setHandler(name as NodeJS.Signals, null),
+      () => new SignalHandler1(null).getHandler(name as NodeJS.Signals),
+    ]) {
+      const error = caught(attempt);
+      expect(error).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+      expect((error as Error).message).toContain(reason);
+    }
+  });
+});

@@ -1,0 +1,414 @@
+// A graceful shutdown: begun once, its hooks in order, bounded as a whole, and loud when it is late.
+import { existsSync } from 'node:fs';
+import { setTimeout as timePasses } from 'node:timers/promises';
+import { SignalHandler1 } from '../..';
+import { caught } from '../support/caught';
+import { pidFile } from '../support/each_test';
+import { deathBy } from '../support/endings';
+import { start, type Fixture } from '../support/fixture';
+import { onNodeOnUnix, onUnix } from '../support/platform';
+import { run } from '../support/program';
+import { signalsFromAnother } from '../support/sending';
+
+/** A daemon with a shutdown; what `code` sees stands in test/fixtures/shutdown.cjs. */
+async function begin(code: string, shutdown: unknown = 60_000): Promise<Fixture> {
+  const fixture = start('shutdown', [pidFile, JSON.stringify(shutdown), code]);
+  await fixture.hears('ready');
+  return fixture;
+}
+
+const FAILED = { code: 124, signal: null };
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s runs the hooks one after the other, the last added first, and ends the process',
+  async (name) => {
+    const fixture = await begin(`
+      const wait = () => new Promise((resolve) => setTimeout(resolve, 20));
+      handler.abortSignal.addEventListener('abort', () => say('aborted'));
+      for (const name of ['first', 'second', 'third']) {
+        handler.onShutdown(name, async (reason) => {
+          const { aborted, reason: abortReason } = handler.abortSignal;
+          const received = reason === handler.received && reason === abortReason;
+          say('begins', { name, aborted, received, signal: reason.name });
+          await wait();
+          say('ends', { name });
+        });
+      }
+      process.on('exit', (code) => say('exit', { code }));
+    `);
+    fixture.kill(name);
+    const ending = await fixture.end();
+    expect(ending).toMatchObject({ code: 0, signal: null, stderr: '' });
+    const hook = (hookName: string): object[] => [
+      { event: 'begins', name: hookName, aborted: true, received: true, signal: name },
+      { event: 'ends', name: hookName },
+    ];
+    expect(fixture.said).toEqual([
+      { event: 'ready' },
+      { event: 'aborted' },
+      ...['third', 'second', 'first'].flatMap(hook),
+      { event: 'exit', code: 0 },
+    ]);
+    expect(existsSync(pidFile)).toBe(false);
+  },
+);
+
+test.each([
+  [
+    'throws',
+    "() => { throw new Error('no'); }",
+    '',
+    /^daemoniker: shutdown hook "bad" failed: Error: no\n/,
+  ],
+  [
+    'rejects',
+    "async () => { throw new Error('no'); }",
+    '',
+    /^daemoniker: shutdown hook "bad" failed: Error: no\n/,
+  ],
+  [
+    'outlives its own time limit',
+    '() => never',
+    ', { timeout: 50 }',
+    /^daemoniker: shutdown hook "bad" takes longer than 50 ms; going on\n$/,
+  ],
+])(
+  'a hook that %s is named, the others still run, and the exit code is 1',
+  async (_, hook, options, line) => {
+    const fixture = await begin(`
+    handler.onShutdown('good', () => say('good'));
+    handler.onShutdown('bad', ${hook}${options});
+  `);
+    fixture.kill('SIGTERM');
+    const ending = await fixture.end();
+    expect(ending).toMatchObject({ code: 1, signal: null });
+    expect(ending.stderr).toMatch(line);
+    expect(fixture.said).toContainEqual({ event: 'good' });
+  },
+);
+
+test("the exit code is the process's own when all went well", async () => {
+  const fixture = await begin("handler.onShutdown('fine', () => { process.exitCode = 3; });");
+  fixture.kill('SIGTERM');
+  expect(await fixture.end()).toMatchObject({ code: 3, signal: null, stderr: '' });
+});
+
+test.each([
+  [
+    'a hook that waits for ever',
+    "handler.onShutdown('stuck', () => never);",
+    /; still running: stuck \(\d+ ms\)\n$/,
+  ],
+  [
+    'a hook that blocks the event loop',
+    "handler.onShutdown('stuck', spin);",
+    /; still running: stuck \(\d+ ms\)\n/,
+  ],
+  ["an 'exit' listener that blocks", "process.on('exit', spin);", /; all its hooks have run\n/],
+  [
+    'an event loop that is blocked',
+    'setImmediate(() => { say("blocked"); spin(); });',
+    /; it has not begun, because the event loop is blocked\n/,
+  ],
+])('a shutdown that is too late because of %s ends with exit code 124', async (_, code, rest) => {
+  const fixture = await begin(code, 700);
+  if (code.includes('blocked')) await fixture.hears('blocked');
+  const begun = performance.now();
+  fixture.kill('SIGTERM');
+  const ending = await fixture.end();
+  expect(performance.now() - begun).toBeGreaterThanOrEqual(699);
+  expect(ending).toMatchObject(FAILED);
+  expect(ending.stderr).toMatch(/^daemoniker: shutdown took longer than 700 ms; /);
+  expect(ending.stderr).toMatch(rest);
+  expect(existsSync(pidFile)).toBe(false);
+});
+
+onNodeOnUnix.test('a hook that blocks the event loop is shown by its stack as well', async () => {
+  const fixture = await begin("handler.onShutdown('stuck', function culprit() { spin(); });", 700);
+  fixture.kill('SIGTERM');
+  expect((await fixture.end()).stderr).toMatch(/\n {4}at spin.*\n {4}at culprit/);
+});
+
+test('a hook that waits for nothing that keeps the event loop alive is waited for', async () => {
+  const fixture = run(({ daemoniker, say, signalMyself }) => {
+    const handler = new daemoniker.SignalHandler1(null, { shutdown: 300 }).ref().start();
+    handler.onShutdown('lost', () => {
+      handler.unref();
+      return new Promise(() => undefined);
+    });
+    say('ready');
+    signalMyself('SIGTERM');
+  });
+  expect(await fixture.end()).toMatchObject(FAILED);
+  expect(fixture.stderr).toContain('still running: lost');
+});
+
+test('signals that are repeated change nothing', async () => {
+  const fixture = await begin(
+    `
+      handler.onShutdown('hook', () => new Promise((resolve) => {
+        say('begins');
+        setTimeout(resolve, 1500);
+      }));
+    `,
+  );
+  fixture.kill('SIGINT');
+  await fixture.hears('begins');
+  // At once, as relays and terminals do: less than 500 ms after the first.
+  fixture.kill('SIGINT');
+  await timePasses(700);
+  // Of another kind, and from others, at any time.
+  fixture.kill('SIGTERM');
+  await signalsFromAnother(fixture.pid, 'SIGINT', 1);
+  expect(await fixture.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+  expect(fixture.said.filter(({ event }) => event === 'begins')).toHaveLength(1);
+});
+
+test.each([
+  ['waits', '() => { say("begins"); return never; }'],
+  ['blocks the event loop', '() => { say("begins"); spin(); }'],
+])('SIGINT again from the same source ends the process while a hook %s', async (_, hook) => {
+  const fixture = await begin(`handler.onShutdown('stuck', ${hook});`);
+  fixture.kill('SIGINT');
+  await fixture.hears('begins');
+  await timePasses(600); // what the test is about: an impatient user
+  fixture.kill('SIGINT');
+  const ending = await fixture.end();
+  expect(ending).toMatchObject(deathBy('SIGINT'));
+  expect(ending.stderr).toMatch(
+    /^daemoniker: SIGINT came again during the shutdown; still running: stuck \(\d+(?:\.\d)? m?s\)\n/,
+  );
+  expect(existsSync(pidFile)).toBe(false);
+});
+
+test.each([
+  [
+    'shortens it',
+    'handler.exitWithin(200)',
+    60_000,
+    /^daemoniker: the process did not exit within 200 ms; still running: stuck/,
+  ],
+  [
+    'does not prolong it',
+    'handler.exitWithin(60000, { extend: true })',
+    500,
+    /^daemoniker: shutdown took longer than 500 ms; still running: stuck/,
+  ],
+])('exitWithin() in a hook %s', async (_, call, within, line) => {
+  const fixture = await begin(
+    `handler.onShutdown('stuck', () => { ${call}; return never; });`,
+    within,
+  );
+  fixture.kill('SIGTERM');
+  const ending = await fixture.end();
+  expect(ending).toMatchObject(FAILED);
+  expect(ending.stderr).toMatch(line);
+});
+
+test('a signal that met another handler has begun none', async () => {
+  const fixture = await begin(
+    `
+      setImmediate(() => {
+        say('blocked');
+        require('node:fs').readSync(0, Buffer.alloc(1)); // until the signal is there
+        handler.sigterm = () => say('other');
+        setTimeout(() => say('alive'), 600);
+      });
+    `,
+    300,
+  );
+  await fixture.hears('blocked');
+  fixture.kill('SIGTERM');
+  fixture.tell('');
+  await fixture.hears('other');
+  await fixture.hears('alive');
+  fixture.kill('SIGKILL');
+  expect((await fixture.end()).stderr).toBe('');
+});
+
+test('the handler of its signals is the function that begins it, until it is replaced', async () => {
+  const fixture = await begin(`
+    handler.onShutdown('hook', (reason) => say('hook', { number: reason.signum }));
+    handler.sigterm = () => { say('mine'); handler.sigint(2); };
+  `);
+  fixture.kill('SIGTERM');
+  expect(await fixture.end()).toMatchObject({ code: 0, stderr: '' });
+  expect(fixture.said.slice(1)).toEqual([{ event: 'mine' }, { event: 'hook', number: 2 }]);
+});
+
+describe('shutDown()', () => {
+  test('gives the reason to the hooks, settles, and the process exits', async () => {
+    const fixture = await begin(
+      `
+        handler.onShutdown('hook', (reason) => say('hook', { reason }));
+        const promise = handler.shutDown('enough');
+        say('same', { same: handler.shutDown() === promise, reason: handler.abortSignal.reason });
+        promise.then((value) => say('settled', { value: String(value) }));
+      `,
+      false,
+    );
+    expect(await fixture.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(fixture.said).toEqual([
+      { event: 'hook', reason: 'enough' },
+      { event: 'same', same: true, reason: 'enough' },
+      { event: 'ready' },
+      { event: 'settled', value: 'undefined' },
+    ]);
+  });
+
+  test('works without start(), and is bounded', async () => {
+    const fixture = run(({ daemoniker }) => {
+      const handler = new daemoniker.SignalHandler1(null, { shutdown: 300 });
+      handler.onShutdown('stuck', () => new Promise(() => undefined));
+      void handler.shutDown();
+    });
+    expect(await fixture.end()).toMatchObject(FAILED);
+    expect(fixture.stderr).toContain('shutdown took longer than 300 ms; still running: stuck');
+  });
+});
+
+test('at the end of `await using` the hooks have run, and the process goes on', async () => {
+  const fixture = run(async ({ daemoniker, say }) => {
+    const handler = new daemoniker.SignalHandler1(null, { shutdown: 200 }).start();
+    handler.onShutdown('hook', (reason: Error) => say('hook', { reason: reason.name }));
+    await handler[Symbol.asyncDispose]();
+    say('disposed');
+    setTimeout(() => say('alive'), 500);
+  });
+  expect(await fixture.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+  expect(fixture.said).toEqual([
+    { event: 'hook', reason: 'AbortError' },
+    { event: 'disposed' },
+    { event: 'alive' },
+  ]);
+});
+
+describe('errors: true', () => {
+  test.each([
+    ['an uncaught exception', "setImmediate(() => { throw new Error('oops'); });"],
+    ['an unhandled rejection', "setImmediate(() => { Promise.reject(new Error('oops')); });"],
+  ])('%s is reported and begins the shutdown; the exit code is 1', async (_, code) => {
+    const fixture = await begin(
+      `handler.onShutdown('hook', (reason) => say('hook', { message: reason.message })); ${code}`,
+      { errors: true },
+    );
+    const ending = await fixture.end();
+    expect(ending).toMatchObject({ code: 1, signal: null });
+    expect(ending.stderr).toContain('Error: oops\n    at ');
+    expect(fixture.said.at(-1)).toEqual({ event: 'hook', message: 'oops' });
+  });
+
+  onUnix.test('a signal that is raised is none', async () => {
+    const fixture = await begin("handler.onShutdown('hook', () => say('hook'));", { errors: true });
+    fixture.kill('SIGABRT');
+    expect(await fixture.end()).toMatchObject(deathBy('SIGABRT'));
+    expect(fixture.said).toEqual([{ event: 'ready' }]);
+  });
+});
+
+test('a hook that is added while it runs is next; after the last one it is too late', async () => {
+  const fixture = await begin(`
+    const remove = handler.onShutdown('removed', () => say('removed'));
+    handler.onShutdown('last', () => say('last'));
+    handler.onShutdown('first', () => {
+      handler.onShutdown('added', () => say('added'));
+      remove();
+      say('first');
+    });
+    process.on('exit', () => {
+      try {
+        handler.onShutdown('late', () => undefined);
+      } catch ({ name, code, message }) {
+        say('refused', { name, code, message });
+      }
+    });
+  `);
+  fixture.kill('SIGTERM');
+  expect(await fixture.end()).toMatchObject({ code: 0, stderr: '' });
+  expect(fixture.said.slice(1)).toEqual([
+    { event: 'first' },
+    { event: 'added' },
+    { event: 'last' },
+    {
+      event: 'refused',
+      name: 'SignalError',
+      code: 'ERR_SHUTDOWN_OVER',
+      message: 'The hook "late" comes too late: all hooks have run',
+    },
+  ]);
+});
+
+test('each step is published', async () => {
+  const fixture = await begin(`
+    const { subscribe } = require('node:diagnostics_channel');
+    for (const name of ['begin', 'hook:begin', 'hook:end', 'end']) {
+      subscribe('daemoniker:shutdown:' + name, ({ reason, error, ...rest }) =>
+        say(name, { ...rest, reason: reason.name, error: error?.message }));
+    }
+    handler.onShutdown('good', () => undefined);
+    handler.onShutdown('bad', () => { throw new Error('no'); });
+  `);
+  fixture.kill('SIGTERM');
+  await fixture.end();
+  const step = (event: string, more: object): object => ({
+    event,
+    pidFile,
+    reason: 'SIGTERM',
+    ...more,
+  });
+  expect(fixture.said.slice(1)).toEqual([
+    step('begin', {}),
+    step('hook:begin', { name: 'bad' }),
+    step('hook:end', { name: 'bad', isLate: false, error: 'no' }),
+    step('hook:begin', { name: 'good' }),
+    step('hook:end', { name: 'good', isLate: false }),
+    step('end', { exitCode: 1 }),
+  ]);
+});
+
+describe('bad input is refused', () => {
+  const nothing = (): void => undefined;
+
+  test.each([
+    [{ shutdown: -1 }, 'ERR_OUT_OF_RANGE', 'options.shutdown'],
+    [{ shutdown: '10' }, 'ERR_INVALID_ARG_TYPE', 'options.shutdown'],
+    [{ shutdown: { within: 'long' } }, 'ERR_INVALID_ARG_TYPE', 'options.shutdown.within'],
+    [{ shutdown: { within: 0 } }, 'ERR_OUT_OF_RANGE', 'options.shutdown.within'],
+    [{ shutdown: { errors: 1 } }, 'ERR_INVALID_ARG_TYPE', 'options.shutdown.errors'],
+    [{ shutdown: { signals: 'SIGTERM' } }, 'ERR_INVALID_ARG_TYPE', 'options.shutdown.signals'],
+    [{ shutdown: { signals: ['SIGKILL'] } }, 'ERR_INVALID_ARG_VALUE', 'no process can handle it'],
+    [{ shutdown: { signals: ['SIGTREM'] } }, 'ERR_INVALID_ARG_VALUE', 'did you mean SIGTERM?'],
+    [
+      { shutdown: { signals: ['SIGTERM'], again: ['SIGINT'] } },
+      'ERR_INVALID_ARG_VALUE',
+      'options.shutdown.again',
+    ],
+    [{ shutdown: { whithin: 3 } }, 'ERR_INVALID_ARG_VALUE', 'did you mean within?'],
+    [{ shutdown: true, sigterm: () => undefined }, 'ERR_INVALID_ARG_VALUE', 'sigterm'],
+    [
+      { shutdown: true, signals: { SIGINT: () => undefined } },
+      'ERR_INVALID_ARG_VALUE',
+      'options.signals.SIGINT',
+    ],
+    [{ SIGTERM: () => undefined }, 'ERR_INVALID_ARG_VALUE', 'did you mean sigterm?'],
+  ])('%j: %s, naming the option', (options, code, named) => {
+    const error = caught(() => new SignalHandler1(null, options as object));
+    expect(error).toMatchObject({ code });
+    expect((error as Error).message).toContain(named);
+  });
+
+  test.each([
+    [['', nothing], 'ERR_INVALID_ARG_VALUE', 'name'],
+    [[1, nothing], 'ERR_INVALID_ARG_TYPE', 'name'],
+    [['hook', 'function'], 'ERR_INVALID_ARG_TYPE', 'hook'],
+    [['hook', nothing, { timeout: 0 }], 'ERR_OUT_OF_RANGE', 'options.timeout'],
+    [['hook', nothing, { timeuot: 1 }], 'ERR_INVALID_ARG_VALUE', 'did you mean timeout?'],
+  ])('onShutdown(%j): %s, naming the argument', (args, code, named) => {
+    const handler = new SignalHandler1(null);
+    const error = caught(() => {
+      handler.onShutdown(...(args as [string, () => void]));
+    });
+    expect(error).toMatchObject({ code });
+    expect((error as Error).message).toContain(named);
+  });
+});
