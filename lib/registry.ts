@@ -21,6 +21,8 @@ export interface Receiver {
   /** Whether the default handler would be called. */
   isDefault(signum: number): boolean;
   ignores(signum: number): boolean;
+  /** Whether the listeners of others are called after its handlers. */
+  callsListeners(): boolean;
   /** Milliseconds until the process is ended if this signal is not handled; 0: no deadline. */
   deadlineOf(signum: number): number;
   beginsShutdown(signum: number): boolean;
@@ -52,6 +54,9 @@ const PINS = process.platform !== 'win32';
 // the one it found. There, and on Windows, the default handler calls the listeners of others.
 const SHARES = PINS && !('bun' in process.versions) && !('deno' in process.versions);
 
+/** How many listeners for one event are ours, at most. */
+const MOST_OF_OURS = 2;
+
 export class Registry {
   readonly native: NativeBinding;
   /** The arrival whose handler is running, in whichever copy of this package. */
@@ -65,6 +70,7 @@ export class Registry {
   /** The one that has begun first. */
   #shutdown: object | null = null;
   #plansShutdown = false;
+  readonly #warned = new Set<number>();
   #started = false;
   #updating = false;
   #outdated = false;
@@ -177,6 +183,35 @@ export class Registry {
     return true;
   }
 
+  /**
+   * The listeners of others: those that anybody can see, and those that hide from listeners(), as
+   * that of tsx, which tells a parent process that the signal has arrived.
+   */
+  othersOf(signum: number): { readonly visible: Listener[]; readonly hidden: Listener[] } {
+    const emitter: NodeJS.EventEmitter = this.#host;
+    const raw = emitter.rawListeners(signalName(signum)) as Listener[];
+    const others = raw.filter((listener) => listener !== this.#pinned);
+    if (others.length === 0) return { visible: others, hidden: others };
+    const shown = new Set(this.#listeners(signum));
+    const isShown = (listener: Listener): boolean =>
+      shown.has(listener) || (listener.listener !== undefined && shown.has(listener.listener));
+    return {
+      visible: others.filter(isShown),
+      hidden: others.filter((listener) => !isShown(listener)),
+    };
+  }
+
+  /** Calls them as the runtime would; what one throws is an uncaught exception, and the rest still run. */
+  call(listeners: readonly Listener[], signum: number): void {
+    for (const listener of listeners) {
+      try {
+        Reflect.apply(listener, this.#host, [signalName(signum), signum]);
+      } catch (error) {
+        this.native.fatalException(error);
+      }
+    }
+  }
+
   // All of them by one function, which the types know for names that are literal only.
   // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type
   #listeners(signum: number): Function[] {
@@ -244,6 +279,7 @@ export class Registry {
     this.#exiting = false;
     this.#startThreads('start signal handling');
     this.#started = true;
+    this.#allowListeners(MOST_OF_OURS);
     this.#host.on('beforeExit', this.#beforeExit);
     this.#host.prependListener('exit', this.#exitBegins);
     this.#host.on('exit', this.#atExit);
@@ -262,8 +298,17 @@ export class Registry {
         () => this.#host.off('exit', this.#exitBegins),
         () => this.#host.off('exit', this.#atExit),
       ],
-      () => this.native.stopThreads(),
+      () => {
+        this.#allowListeners(-MOST_OF_OURS);
+        this.native.stopThreads();
+      },
     );
+  }
+
+  // Ours are not to count when the runtime warns of too many.
+  #allowListeners(more: number): void {
+    const most = this.#host.getMaxListeners();
+    if (most !== 0) this.#host.setMaxListeners(Math.max(1, most + more));
   }
 
   #startThreads(purpose: string): void {
@@ -284,7 +329,21 @@ export class Registry {
     if (begins) this.native.limitShutdown(receiver.shutdownWithin());
     this.#plansShutdown ||= begins;
     const ends = receiver.endsShutdown(signum);
+    this.#warnOfUncalled(signum, receiver);
     this.native.setHandling(signum, receiver.ignores(signum), deadline, begins, ends);
+  }
+
+  // Once for each signal.
+  #warnOfUncalled(signum: number, receiver: Receiver): void {
+    if (receiver.isDefault(signum) || receiver.callsListeners() || this.#warned.has(signum)) return;
+    if (this.othersOf(signum).visible.length <= listenersOfSignalExit(this.#host)) return;
+    this.#warned.add(signum);
+    const name = signalName(signum);
+    this.#host.emitWarning(
+      `Listeners of process.on('${name}') are not called, because a SignalHandler1 has ${name}. ` +
+        'To have them called after its handler, give it { listeners: true }',
+      { type: 'DaemonikerWarning', code: 'DAEMONIKER_LISTENERS_NOT_CALLED' },
+    );
   }
 
   #change(signum: number, mode: Mode): void {
@@ -429,6 +488,28 @@ export class Registry {
     for (const receiver of [...this.#receivers].reverse()) receiver.stop();
   };
 }
+
+/** A listener, perhaps in the wrapper that once() makes. */
+type Listener = ((...args: unknown[]) => unknown) & {
+  readonly listener?: (...args: unknown[]) => unknown;
+};
+
+/**
+ * How many listeners for each of its signals signal-exit (versions 3 and 4) has, by its own count. It
+ * acts only if there are no others, so nothing is lost if it is not called.
+ */
+function listenersOfSignalExit(host: object): number {
+  const counts = [
+    (host as { readonly __signal_exit_emitter__?: Counted }).__signal_exit_emitter__?.count,
+    (globalThis as { readonly [SIGNAL_EXIT_4]?: Counted })[SIGNAL_EXIT_4]?.count,
+  ];
+  return counts.reduce<number>((sum, count) => (typeof count === 'number' ? sum + count : sum), 0);
+}
+
+interface Counted {
+  readonly count?: unknown;
+}
+const SIGNAL_EXIT_4 = Symbol.for('signal-exit emitter');
 
 const MOST_RESOURCES = 8;
 

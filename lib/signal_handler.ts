@@ -79,6 +79,12 @@ export interface SignalHandlerOptions {
    * @defaultValue false
    */
   shutdown?: boolean | number | ShutdownOptions | undefined;
+  /**
+   * Calls the listeners that others have added with `process.on()` for a signal, too, after the
+   * handler that it has here.
+   * @defaultValue false: they are not called, and a warning says so once
+   */
+  listeners?: boolean | undefined;
 }
 
 /** Handlers by the name or number of a signal. */
@@ -88,7 +94,7 @@ export type SignalHandlers = {
 
 type HandlerName = keyof typeof SIGNAL_CLASSES;
 const HANDLER_NAMES = Object.keys(SIGNAL_CLASSES) as HandlerName[];
-const OPTIONS = [...HANDLER_NAMES, 'deadline', 'signals', 'shutdown'] as const;
+const OPTIONS = [...HANDLER_NAMES, 'deadline', 'signals', 'shutdown', 'listeners'] as const;
 
 /** Options of {@link SignalHandler1.exitWithin}. */
 export interface ExitWithinOptions {
@@ -128,6 +134,7 @@ class HandlerState implements Receiver {
   readonly deadline: number | undefined;
   readonly shutdown: Shutdown;
   readonly #plan: ShutdownPlan | null;
+  readonly #callsListeners: boolean;
   readonly #beginShutdown: SignalCallable;
   #referenced = false;
   /** What start() has made; `null` while it does not run. */
@@ -139,9 +146,15 @@ class HandlerState implements Receiver {
   // By signal number.
   readonly #handlers: (SignalCallable | undefined)[] = [];
 
-  constructor(pidFile: string | null, deadline: number | undefined, plan: ShutdownPlan | null) {
+  constructor(
+    pidFile: string | null,
+    deadline: number | undefined,
+    plan: ShutdownPlan | null,
+    callsListeners: boolean,
+  ) {
     this.pidFile = pidFile;
     this.deadline = deadline;
+    this.#callsListeners = callsListeners;
     this.shutdown = new Shutdown(pidFile, plan?.within);
     this.#plan = plan;
     this.#beginShutdown = (signum) => void this.shutdown.begin(recordFor(signum));
@@ -253,6 +266,10 @@ class HandlerState implements Receiver {
     return this.#handlers[signum] !== undefined;
   }
 
+  callsListeners(): boolean {
+    return this.#callsListeners;
+  }
+
   beginsShutdown(signum: number): boolean {
     return this.#handlers[signum] === this.#beginShutdown;
   }
@@ -306,9 +323,15 @@ class HandlerState implements Receiver {
   #call(handler: SignalCallable, signum: number): unknown {
     // Others may have begun to listen while it was waiting.
     if (handler === DEFAULT_HANDLER && registry.runListeners(signum)) return undefined;
-    return this.#context === null
-      ? handler(signum)
-      : this.#context.runInAsyncScope(handler, undefined, signum);
+    const { visible, hidden } = registry.othersOf(signum);
+    registry.call(hidden, signum);
+    try {
+      return this.#context === null
+        ? handler(signum)
+        : this.#context.runInAsyncScope(handler, undefined, signum);
+    } finally {
+      if (this.#callsListeners && handler !== DEFAULT_HANDLER) registry.call(visible, signum);
+    }
   }
 
   #receiveWatched(handler: SignalCallable, received: ReceivedSignal): void {
@@ -419,7 +442,8 @@ export class SignalHandler1 {
     refuseMethods(Object.getPrototypeOf(this) as object);
     const path = pidFile === null ? null : toPath('pidFile', pidFile, ', or null for no PID file');
     const plan = toShutdownPlan(options.shutdown);
-    const state = new HandlerState(path, toDeadline(options.deadline), plan);
+    const callsListeners = toBoolean('options.listeners', options.listeners, false);
+    const state = new HandlerState(path, toDeadline(options.deadline), plan, callsListeners);
     for (const [name, signum, handler] of handlersIn(options)) {
       if (plan?.signums.has(signum) === true) {
         throw invalidArgValue(

@@ -1,11 +1,13 @@
 // A signal whose handler was left out belongs to whoever listens to it with process.on(), as if this
 // package were not there; to the default handler while nobody does.
-import { pidFile } from '../support/each_test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { directory, pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
-import { start, type Fixture } from '../support/fixture';
+import { Fixture, start } from '../support/fixture';
 import { onNode, onNodeOnUnix, onUnix } from '../support/platform';
 import { run } from '../support/program';
-import { NAME } from '../support/runtime';
+import { NAME, ROOT, RUNTIME } from '../support/runtime';
 
 /** What the default handler says when it ends the process. */
 const LAST_LINE = new RegExp(
@@ -184,3 +186,195 @@ onNodeOnUnix.test(
     expect(await program.end()).toMatchObject({ signal: 'SIGTERM', stderr: '' });
   },
 );
+
+describe('packages that end a process gracefully do so as without a handler of ours', () => {
+  test.each(['before', 'after'] as const)('close-with-grace, loaded %s start()', async (when) => {
+    const program = run(
+      ({ daemoniker, say, args, require, onCommand }) => {
+        const install = (): void => {
+          const closeWithGrace = require('close-with-grace') as (
+            options: object,
+            close: (reason: { signal?: string }) => Promise<void>,
+          ) => void;
+          closeWithGrace({ delay: 60_000 }, async ({ signal }) => {
+            await Promise.resolve();
+            say('closes', { signal });
+          });
+        };
+        if (args[0] === 'before') install();
+        new daemoniker.SignalHandler1(null).start();
+        if (args[0] === 'after') install();
+        onCommand(() => undefined);
+        say('ready');
+      },
+      [when],
+    );
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    expect(await program.hears('closes')).toMatchObject({ signal: 'SIGTERM' });
+    expect(await program.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+  });
+
+  onNode.test('terminus', async () => {
+    const program = run(({ daemoniker, say, require }) => {
+      const { createTerminus } = require('@godaddy/terminus') as {
+        createTerminus: (server: object, options: object) => void;
+      };
+      const { createServer } = require('node:http') as typeof import('node:http');
+      const server = createServer();
+      createTerminus(server, {
+        signals: ['SIGTERM'],
+        useExit0: true,
+        onSignal: async () => {
+          await Promise.resolve();
+          say('closes');
+        },
+      });
+      new daemoniker.SignalHandler1(null).start();
+      server.listen(0, () => say('ready'));
+    });
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    await program.hears('closes');
+    expect(await program.end()).toMatchObject({ code: 0, signal: null });
+  });
+
+  onUnix.test.each(['before', 'after'])('signal-exit 3, loaded %s start()', async (when) => {
+    const program = run(
+      ({ daemoniker, say, args, require, onCommand }) => {
+        const install = (): void => {
+          const onExit = require('signal-exit-3') as (
+            listener: (code: number | null, signal: string | null) => void,
+          ) => void;
+          onExit((code, signal) => say('exits', { code, signal }));
+        };
+        if (args[0] === 'before') install();
+        new daemoniker.SignalHandler1(null).start();
+        if (args[0] === 'after') install();
+        onCommand(() => undefined);
+        say('ready');
+      },
+      [when],
+    );
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    expect(await program.hears('exits')).toMatchObject({ signal: 'SIGTERM' });
+    expect(await program.end()).toMatchObject(deathBy('SIGTERM'));
+  });
+});
+
+// tsx asks the process that it started whether the signal has arrived, by a listener that
+// process.listeners() does not show, and kills it after 30 ms without an answer.
+onNodeOnUnix.test('under tsx a clean-up runs to its end', async () => {
+  const program = join(directory, 'daemon.ts');
+  writeFileSync(
+    program,
+    `const { SignalHandler1 } = require(${JSON.stringify(ROOT)}) as typeof import('daemoniker');
+    const say = (event: string): void => console.log(JSON.stringify({ event }));
+    new SignalHandler1(null, {
+      sigterm: () => {
+        say('begins');
+        setTimeout(() => { say('done'); process.exit(7); }, 1500);
+      },
+    }).start();
+    setInterval(() => undefined, 1000);
+    say('ready');`,
+  );
+  const tsx = new Fixture([...RUNTIME, require.resolve('tsx/cli'), program]);
+  await tsx.hears('ready');
+  tsx.kill('SIGTERM');
+  expect(await tsx.end()).toMatchObject({ code: 7, signal: null });
+  expect(tsx.said.map(({ event }) => event)).toEqual(['ready', 'begins', 'done']);
+});
+
+describe('a handler with other listeners beside it', () => {
+  const WARNING = /DAEMONIKER_LISTENERS_NOT_CALLED.*process\.on\('SIGTERM'\).*listeners: true/;
+
+  test.each(['before', 'after'] as const)(
+    'warns once that those added %s start() are not called',
+    async (when) => {
+      const program = run(
+        ({ daemoniker, say, args, onCommand }) => {
+          const listen = (): unknown => process.on('SIGTERM', () => say('listener'));
+          if (args[0] === 'before') listen();
+          const handler = new daemoniker.SignalHandler1(null, {
+            sigterm: () => say('handler'),
+          }).start();
+          if (args[0] === 'after') listen();
+          onCommand(() => {
+            handler.stop();
+            handler.start();
+            process.on('SIGTERM', () => undefined);
+            setImmediate(() => process.exit(0));
+          });
+          setImmediate(() => say('ready'));
+        },
+        [when],
+      );
+      await program.hears('ready');
+      program.kill('SIGTERM');
+      expect((await program.hearsAny('handler', 'listener')).event).toBe('handler');
+      program.tell('again');
+      const { stderr } = await program.end();
+      expect(stderr).toMatch(WARNING);
+      expect(stderr.match(/DAEMONIKER_LISTENERS_NOT_CALLED/g)).toHaveLength(1);
+    },
+  );
+
+  test('says nothing about signal-exit', async () => {
+    const program = run(({ daemoniker, require }) => {
+      (require('signal-exit') as typeof import('signal-exit')).onExit(() => undefined);
+      new daemoniker.SignalHandler1(null, { sigterm: () => undefined }).start();
+      setImmediate(() => process.exit(0));
+    });
+    expect(await program.end()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('calls them with { listeners: true }, after its own: once, with name and number, all of them', async () => {
+    const program = run(({ daemoniker, say, onCommand, signals }) => {
+      process.on('uncaughtException', (error) => say('uncaught', { message: error.message }));
+      process.once('SIGTERM', (name: string, number: number) => {
+        say('once', { name, right: number === signals.SIGTERM });
+        throw new Error('thrown');
+      });
+      process.on('SIGTERM', () => say('second'));
+      new daemoniker.SignalHandler1(null, {
+        listeners: true,
+        sigterm: () => {
+          say('handler');
+          process.on('SIGTERM', () => say('added'));
+        },
+      }).start();
+      onCommand(() => undefined);
+      say('ready');
+    });
+    await program.hears('ready');
+    program.kill('SIGTERM');
+    await program.hears('second');
+    program.kill('SIGTERM');
+    await program.hears('added');
+    program.kill('SIGKILL');
+    expect((await program.end()).stderr).toBe('');
+    expect(program.said.slice(1)).toEqual([
+      { event: 'handler' },
+      { event: 'once', name: 'SIGTERM', right: true },
+      { event: 'uncaught', message: 'thrown' },
+      { event: 'second' },
+      { event: 'handler' },
+      { event: 'second' },
+      { event: 'added' },
+    ]);
+  });
+});
+
+test('our listeners do not make the runtime warn of too many', async () => {
+  const program = run(({ daemoniker }) => {
+    const listeners = process.listenerCount('exit');
+    for (let i = listeners; i < process.getMaxListeners(); i++) process.on('exit', () => undefined);
+    const handler = new daemoniker.SignalHandler1(null).start();
+    handler.stop();
+    handler.start();
+    setImmediate(() => process.exit(0));
+  });
+  expect(await program.end()).toMatchObject({ code: 0, stderr: '' });
+});
