@@ -30,6 +30,7 @@ void OnEventLoop(Napi::Env env, Napi::Function on_arrival, Context*, void*);
 using Forwarder = Napi::TypedThreadSafeFunction<Context, void, OnEventLoop>;
 
 Wakeup wakeup;
+Wakeup explained;
 Thread thread;
 std::atomic<bool> quit{false};
 std::atomic<bool> leave_javascript_alone{false};
@@ -54,7 +55,7 @@ struct {
   bool is_exit_late = false;
   std::atomic<bool> wanted{false};
   std::atomic<bool> line_claimed{false};
-  std::atomic<bool> done{false};
+  std::atomic<bool> done{false};  // `explained` tells the watcher
   std::atomic<bool> description_wanted{false};
   std::atomic<bool> described{false};
   char open[300] = "";
@@ -148,6 +149,7 @@ void WriteExplanation() {
   standard_error::WriteOrHang(text, ClaimLine);
   if (!is_free) WriteStack();
   explanation.done.store(true);
+  explained.Notify();
 }
 
 void Run(void*) {
@@ -179,6 +181,7 @@ void Notify() noexcept { wakeup.Notify(); }
 int Start(Napi::Env env, const Napi::Function& on_arrival, const Napi::Function& describe_open) {
   if (owner != nullptr) return owner == static_cast<napi_env>(env) ? 0 : kOtherEnvironment;
   int error = wakeup.Open();
+  if (error == 0) error = explained.Open();
   if (error != 0) return error;
   // Before the thread-safe function, whose creation may call JavaScript (async_hooks), and that us.
   owner = env;
@@ -257,7 +260,10 @@ void Explain(const char* line, bool is_exit_late) {
   wakeup.Notify();
 }
 
-bool HasExplained() { return explanation.done.load(); }
+bool AwaitExplanation(int64_t patience_ns) {
+  if (!explanation.done.load()) explained.Wait(patience_ns);
+  return explanation.done.load();
+}
 
 bool ClaimLine() { return !explanation.line_claimed.exchange(true); }
 

@@ -8,6 +8,8 @@
 
 #include <napi.h>
 
+#include <cstdint>
+
 namespace daemoniker::messenger {
 
 // Async-signal-safe: something has arrived.
@@ -43,7 +45,8 @@ void LeaveJavaScriptAlone();
 // thread is stuck or, for an exit that is late though the event loop is free, what is still open.
 // Returns at once; once in a process.
 void Explain(const char* line, bool is_exit_late);
-bool HasExplained();
+// Waits that long for the thread to have done so; false if it has not.
+bool AwaitExplanation(int64_t patience_ns);
 // Whoever gets true writes the line, and nobody else does.
 bool ClaimLine();
 
