@@ -30,6 +30,7 @@ void OnEventLoop(Napi::Env env, Napi::Function on_arrival, Context*, void*);
 using Forwarder = Napi::TypedThreadSafeFunction<Context, void, OnEventLoop>;
 
 Wakeup wakeup;
+Wakeup explained;
 Thread thread;
 std::atomic<bool> quit{false};
 std::atomic<bool> leave_javascript_alone{false};
@@ -54,7 +55,7 @@ struct {
   Detail detail = Detail::kStack;
   std::atomic<bool> wanted{false};
   std::atomic<bool> line_claimed{false};
-  std::atomic<bool> done{false};
+  std::atomic<bool> done{false};  // `explained` tells the watcher
   std::atomic<bool> description_wanted{false};
   std::atomic<bool> described{false};
   char open[300] = "";
@@ -140,8 +141,8 @@ void WriteStack() {
 
 void WriteExplanation() {
   const bool is_free = explanation.detail != Detail::kStack && AskWhatIsOpen();
-  const bool is_something_open = is_free && explanation.detail == Detail::kStackIfStuckElseOpen &&
-                                 explanation.open[0] != '\0';
+  const bool is_something_open =
+      is_free && explanation.detail == Detail::kStackIfStuckElseOpen && explanation.open[0] != '\0';
   char text[640];
   std::snprintf(text, sizeof text, "%s%s%s\n", explanation.line,
                 is_something_open ? "; still open: " : "",
@@ -149,6 +150,7 @@ void WriteExplanation() {
   standard_error::WriteOrHang(text, ClaimLine);
   if (!is_free) WriteStack();
   explanation.done.store(true);
+  explained.Notify();
 }
 
 void Run(void*) {
@@ -180,6 +182,7 @@ void Notify() noexcept { wakeup.Notify(); }
 int Start(Napi::Env env, const Napi::Function& on_arrival, const Napi::Function& describe_open) {
   if (owner != nullptr) return owner == static_cast<napi_env>(env) ? 0 : kOtherEnvironment;
   int error = wakeup.Open();
+  if (error == 0) error = explained.Open();
   if (error != 0) return error;
   // Before the thread-safe function, whose creation may call JavaScript (async_hooks), and that us.
   owner = env;
@@ -258,7 +261,10 @@ void Explain(const char* line, Detail detail) {
   wakeup.Notify();
 }
 
-bool HasExplained() { return explanation.done.load(); }
+bool AwaitExplanation(int64_t patience_ns) {
+  if (!explanation.done.load()) explained.Wait(patience_ns);
+  return explanation.done.load();
+}
 
 bool ClaimLine() { return !explanation.line_claimed.exchange(true); }
 

@@ -8,6 +8,8 @@
 
 #include <napi.h>
 
+#include <cstdint>
+
 namespace daemoniker::messenger {
 
 // Async-signal-safe: something has arrived.
@@ -46,7 +48,8 @@ enum class Detail { kStack, kStackIfStuck, kStackIfStuckElseOpen };
 // Has the thread say on stderr that the process is ended, and why. Returns at once; once in a
 // process.
 void Explain(const char* line, Detail detail);
-bool HasExplained();
+// Waits that long for the thread to have done so; false if it has not.
+bool AwaitExplanation(int64_t patience_ns);
 // Whoever gets true writes the line, and nobody else does.
 bool ClaimLine();
 

@@ -176,12 +176,11 @@ void SayProgress() {
 
 // By the signal, or, 0, because the shutdown has failed.
 [[noreturn]] void End(int signum, messenger::Detail detail) {
-  const int64_t give_up_ns = SteadyNanoseconds() + kPatience;
   messenger::Explain(line, detail);
-  for (;;) {
-    const int64_t left_ns = give_up_ns - SteadyNanoseconds();
-    if (messenger::HasExplained() || left_ns <= 0) break;
-    wakeup.Wait(std::min(left_ns, kShortestSlice));
+  // In slices: where the process is short of CPU time this thread wakes late, as the messenger
+  // does.
+  for (int64_t left_ns = kPatience; left_ns > 0; left_ns -= kLongestSlice) {
+    if (messenger::AwaitExplanation(kLongestSlice)) break;
   }
   if (messenger::ClaimLine()) {
     standard_error::WriteOrSkip(line);
