@@ -52,7 +52,8 @@ const PINS = process.platform !== 'win32';
 // Sharing takes a runtime that installs its handler for the first listener, removes it after the
 // last, and says so. Bun does not emit 'removeListener', and Deno keeps its handler, which also calls
 // the one it found. There, and on Windows, the default handler calls the listeners of others.
-const SHARES = PINS && !('bun' in process.versions) && !('deno' in process.versions);
+const BUN = 'bun' in process.versions;
+const SHARES = PINS && !BUN && !('deno' in process.versions);
 
 /** How many listeners for one event are ours, at most. */
 const MOST_OF_OURS = 2;
@@ -203,9 +204,16 @@ export class Registry {
 
   /** Calls them as the runtime would; what one throws is an uncaught exception, and the rest still run. */
   call(listeners: readonly Listener[], signum: number): void {
-    for (const listener of listeners) {
+    // Bun does not tell which of them are for once, so it has to call them itself.
+    const calls =
+      BUN && listeners.length > 0
+        ? [() => this.runListeners(signum)]
+        : listeners.map(
+            (listener) => () => Reflect.apply(listener, this.#host, [signalName(signum), signum]),
+          );
+    for (const call of calls) {
       try {
-        Reflect.apply(listener, this.#host, [signalName(signum), signum]);
+        call();
       } catch (error) {
         this.native.fatalException(error);
       }

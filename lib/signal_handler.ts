@@ -124,6 +124,10 @@ const THREE: readonly number[] = Object.values(SIGNAL_CLASSES).map((one) => one.
 /** Taking a signal over must not make a stuck process harder to end than it was. */
 const DEFAULT_HANDLERS_DEADLINE_MS = 5000;
 
+// To Bun a rejection that nobody handles is no uncaught exception.
+const ERRORS: readonly ['uncaughtException', ...string[]] =
+  'bun' in process.versions ? ['uncaughtException', 'unhandledRejection'] : ['uncaughtException'];
+
 /**
  * The handlers of one SignalHandler1, and the way an arrival takes to them. Apart from the public
  * class because that is wrapped in a Proxy, which private fields cannot see through.
@@ -212,7 +216,7 @@ class HandlerState implements Receiver {
       throw error;
     }
     if (this.#plan?.errors === true) {
-      registry.native.hostProcess.on('uncaughtException', this.shutdown.onError);
+      for (const event of ERRORS) registry.native.hostProcess.on(event, this.shutdown.onError);
     }
     this.#claim = claim;
     try {
@@ -235,7 +239,7 @@ class HandlerState implements Receiver {
     if (context === null) return false;
     // A handler that was called meanwhile may have stopped it, and started it again.
     const isStopped = (): boolean => this.#context !== context;
-    registry.native.hostProcess.off('uncaughtException', this.shutdown.onError);
+    for (const event of ERRORS) registry.native.hostProcess.off(event, this.shutdown.onError);
     try {
       registry.stop(this, isStopped, () => {
         this.#claim?.release();

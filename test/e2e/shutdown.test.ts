@@ -270,7 +270,7 @@ describe('shutDown()', () => {
 test('at the end of `await using` the hooks have run, and the process goes on', async () => {
   const fixture = run(async ({ daemoniker, say }) => {
     const handler = new daemoniker.SignalHandler1(null, { shutdown: 200 }).start();
-    handler.onShutdown('hook', (reason: Error) => say('hook', { reason: reason.name }));
+    handler.onShutdown('hook', (reason) => say('hook', { reason: (reason as Error).name }));
     await handler[Symbol.asyncDispose]();
     say('disposed');
     setTimeout(() => say('alive'), 500);
