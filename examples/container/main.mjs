@@ -2,12 +2,8 @@
 // stop` waits ten seconds and kills. The default handler would do too: it exits with 143.
 import { SignalHandler1 } from 'daemoniker';
 
-// No PID file: in the container it would always say 1.
-const handler = new SignalHandler1(null, { sigterm: shutDown, sigint: shutDown }).start().ref();
+// No PID file: in the container it would always say 1. Sooner than docker's ten seconds.
+const handler = new SignalHandler1(null, { shutdown: 8000 }).start().ref();
 console.log(`running as process ${process.pid}`);
 
-function shutDown() {
-  handler.exitWithin(8000); // sooner than docker's ten seconds
-  console.log(`${handler.received.name}: closing`);
-  process.exit();
-}
+handler.onShutdown('main', () => console.log(`${handler.received.name}: closing`));

@@ -7,12 +7,13 @@ import express from 'express';
 import { SignalHandler1 } from 'daemoniker';
 
 const [pidFile = 'server.pid', port = 8080] = process.argv.slice(2);
-let stopping = false;
+
+const handler = new SignalHandler1(pidFile, { shutdown: 10_000 }).start();
 
 const app = express();
 app.use((request, response, next) => {
   // So that the client makes its next connection, which somebody else will accept.
-  if (stopping) response.set('Connection', 'close');
+  if (handler.abortSignal.aborted) response.set('Connection', 'close');
   next();
 });
 app.get('/', async (request, response) => {
@@ -23,14 +24,10 @@ const server = app.listen(port, () => {
   console.log(`process ${process.pid} listens on port ${server.address().port}`);
 });
 
-const handler = new SignalHandler1(pidFile, { sigterm: shutDown, sigint: shutDown }).start();
-
-function shutDown() {
-  handler.exitWithin(10_000); // whatever happens
-  stopping = true;
-  // Accepts no more connections. Not http's close(): since Node 19 that also cuts off connections
-  // that are kept alive, and the next request may be on its way on them.
-  Server.prototype.close.call(server, () => process.exit());
+handler.onShutdown('http', () => {
   // By then, who has anything to ask has asked it.
   setTimeout(() => server.closeIdleConnections(), 1000);
-}
+  // Accepts no more connections. Not http's close(): since Node 19 that also cuts off connections
+  // that are kept alive, and the next request may be on its way on them.
+  return new Promise((resolve) => Server.prototype.close.call(server, resolve));
+});

@@ -1,5 +1,4 @@
-// SIGHUP reads the configuration again (Unix). That is Node's own process.on(): this package handles
-// SIGINT, SIGTERM and SIGABRT and leaves all other signals alone.
+// SIGHUP reads the configuration again, on Windows too, where it arrives by send().
 //
 //   node daemon.mjs my.pid config.json
 //   npx daemoniker send my.pid SIGHUP
@@ -18,8 +17,6 @@ function load() {
   }
 }
 
-// Before the PID file says whom to send it to: without a listener SIGHUP ends a process.
-process.on('SIGHUP', load);
 load();
-new SignalHandler1(pidFile, { sigterm: () => process.exit() }).start().ref();
+new SignalHandler1(pidFile, { shutdown: true, signals: { SIGHUP: load } }).start().ref();
 console.log('running');

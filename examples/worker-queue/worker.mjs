@@ -9,25 +9,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SignalHandler1 } from 'daemoniker';
 
 const [pidFile = 'my.pid', queue = 'queue', done = 'done'] = process.argv.slice(2);
-const end = new AbortController();
 
-// `deadline`: a worker whose job blocks the event loop must still be possible to end.
-const options = { sigterm: finish, sigint: finish, deadline: 60_000 };
-const handler = new SignalHandler1(pidFile, options).start();
-
-function finish() {
-  handler.exitWithin(30_000);
-  end.abort();
-}
+const handler = new SignalHandler1(pidFile, { shutdown: 30_000 }).start();
+const { abortSignal } = handler;
 
 for (const directory of [queue, done]) await mkdir(directory, { recursive: true });
 console.log('waiting for jobs');
-while (!end.signal.aborted) {
-  const [job] = (await readdir(queue)).sort();
-  if (job !== undefined) await work(job);
-  else await sleep(500, undefined, { signal: end.signal }).catch(() => undefined);
+const worked = workUntilAborted();
+// The process exits when this hook has waited for the job that is being done.
+handler.onShutdown('jobs', () => worked);
+
+async function workUntilAborted() {
+  while (!abortSignal.aborted) {
+    const [job] = (await readdir(queue)).sort();
+    if (job !== undefined) await work(job);
+    else await sleep(500, undefined, { signal: abortSignal }).catch(() => undefined);
+  }
+  console.log('ended between two jobs');
 }
-console.log('ended between two jobs');
 
 async function work(job) {
   console.log(`begins ${job}`);

@@ -68,7 +68,7 @@ test('the HTTP server in the README answers what it was asked, then ends, when s
   send(pidFile, SIGTERM);
   expect(await answer).toBe('hello\n');
   expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
-  expect(server.stdout).toContain(`pid: ${process.pid}`);
+  expect(server.stdout).toContain(`SIGTERM received from pid ${process.pid}`);
 });
 
 test('watch.js in docs/operating.md tells what happens in daemon.js', async () => {
