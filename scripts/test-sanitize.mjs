@@ -59,6 +59,7 @@ const SCENARIOS = {
   deadline: { signal: 'SIGTERM' },
   'exit-deadline': { signal: 'SIGINT' },
   'exit-limits': { signal: 'SIGTERM' },
+  shutdowns: { status: 124 },
 };
 
 const PLANTS = [

@@ -27,6 +27,7 @@
 #include "other_process.h"
 #include "pending.h"
 #include "pid_file_claims.h"
+#include "shutdown.h"
 #include "watcher.h"
 
 extern char** environ;
@@ -41,6 +42,7 @@ using daemoniker::PidFileClaims;
 namespace dispositions = daemoniker::dispositions;
 namespace messenger = daemoniker::messenger;
 namespace process = daemoniker::process;
+namespace shutdown = daemoniker::shutdown;
 namespace watcher = daemoniker::watcher;
 
 const std::vector<int> kSignums = {SIGINT, SIGTERM, SIGUSR1};
@@ -161,14 +163,14 @@ int StartThreads(int env) {
 }
 void StopThreads() {
   watcher::ClearSignalLimits();
-  if (watcher::HasExitLimit()) return;
+  if (watcher::LimitsExit()) return;
   watcher::Stop();
   messenger::Stop();
 }
 void CleanUpEnvironment() {
   dispositions::GiveBackAtEnd();
   watcher::ClearSignalLimits();
-  if (!watcher::HasExitLimit()) watcher::Stop();
+  if (!watcher::LimitsExit()) watcher::Stop();
   messenger::Stop();
 }
 
@@ -557,11 +559,11 @@ void ExitLimits() {
   const int64_t end = daemoniker::SteadyNanoseconds() + 3 * kSecond;
   for (unsigned turn = 0; daemoniker::SteadyNanoseconds() < end; ++turn) {
     watcher::SetExitLimit((60 - turn % 7) * kSecond, SIGTERM, turn % 3 == 0);
-    EXPECT(watcher::HasExitLimit());
+    EXPECT(watcher::LimitsExit());
     if (turn % 5 == 0) watcher::CancelExitLimit();
     if (turn % 64 == 0) {
       CancelExitLimit();
-      EXPECT(!watcher::HasExitLimit());
+      EXPECT(!watcher::LimitsExit());
       EXPECT(StartThreads(0) == 0);
     }
     if (turn % 16 == 0) host::Turn(1);
@@ -619,6 +621,31 @@ void ExitDeadline() {
   Sleep(20 * 1000 * 1000);
 }
 
+// Signals begin shutdowns while the main thread sees, names and finishes them. Ends with status
+// 124, because the last one takes too long.
+void Shutdowns() {
+  Start();
+  for (const int signum : kSignums) shutdown::SetRole(signum, true, false);
+  shutdown::SetLimit(60 * kSecond);
+  Senders senders(2);
+  const int64_t end = daemoniker::SteadyNanoseconds() + 3 * kSecond;
+  for (unsigned turn = 0; daemoniker::SteadyNanoseconds() < end; ++turn) {
+    if (turn % 2 == 0) shutdown::Begin(60 * kSecond);
+    shutdown::Running running = {};
+    std::snprintf(running, sizeof running, "hook %u", turn % 1000);
+    shutdown::SetRunning(running);
+    watcher::Notify();
+    if (turn % 3 == 0) shutdown::Finish();
+    if (turn % 3 == 1) shutdown::FinishUnlessSeen();
+    if (turn % 16 == 0) host::Turn(1);
+  }
+  senders.Stop();
+  shutdown::Finish();
+  shutdown::SetLimit(kSecond / 10);
+  kill(getpid(), SIGTERM);
+  Sleep(20 * 1000 * 1000);
+}
+
 struct {
   const char* name;
   void (*run)();
@@ -636,6 +663,7 @@ struct {
     {"deadline", Deadline},
     {"exit-deadline", ExitDeadline},
     {"exit-limits", ExitLimits},
+    {"shutdowns", Shutdowns},
 };
 
 }  // namespace
