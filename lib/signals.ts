@@ -151,6 +151,7 @@ export class SIGINT extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGINT;
+  declare readonly name: 'SIGINT';
 }
 
 /**
@@ -168,6 +169,7 @@ export class SIGTERM extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGTERM;
+  declare readonly name: 'SIGTERM';
 }
 
 /**
@@ -189,6 +191,7 @@ export class SIGABRT extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGABRT;
+  declare readonly name: 'SIGABRT';
 }
 
 /** What the three handlers are called. */

@@ -26,16 +26,24 @@ export interface TerminateOptions extends SendOptions {
 }
 
 /** How {@link terminate} ended. */
-export interface Termination {
-  /** The process that was signalled; `null` when there was none. */
-  readonly pid: number | null;
+export type Termination = Ended | NotRunning;
+
+/** There was a daemon. */
+interface Ended {
+  /** The process that was signalled. */
+  readonly pid: number;
   /**
    * - `'exited'`: the process is gone.
    * - `'killed'`: it is gone, and SIGKILL was sent to it.
    * - `'timeout'`: it still runs.
-   * - `'not-running'`: there was no such daemon; nothing was signalled.
    */
-  readonly outcome: 'exited' | 'killed' | 'timeout' | 'not-running';
+  readonly outcome: 'exited' | 'killed' | 'timeout';
+}
+
+/** There was no such daemon; nothing was signalled. */
+interface NotRunning {
+  readonly pid: null;
+  readonly outcome: 'not-running';
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;

@@ -1,12 +1,13 @@
 // Programs from the documents, as a new user would copy them.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
+import { Agent, get } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SIGTERM, ping, send, terminate } from '../..';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { Fixture, endAll } from '../support/fixture';
+import { onNode } from '../support/platform';
 import { codeBlocks, type CodeBlock } from '../support/markdown';
 import { eventually } from '../support/processes';
 import { ROOT, RUNTIME } from '../support/runtime';
@@ -84,4 +85,30 @@ test('watch.js in docs/operating.md tells what happens in daemon.js', async () =
   const { code, stderr } = await daemon.end();
   expect(code).toBe(0);
   expect(stderr).toMatch(/^SIGTERM received from pid \d+ .*\nhandled in [\d.]+ ms/);
+});
+
+onNode('docs/recipes.md', () => {
+  const recipes = codeBlocks('docs/recipes.md').filter(({ language }) => language === 'js');
+  const names = recipes.map(({ code }) => /^\/\/ (\w+\.mjs)$/m.exec(code)?.[1] ?? 'unnamed');
+
+  test.each(names)('%s stays alive, and ends at SIGTERM with a connection kept alive', async (name) => {
+    const port = await freePort();
+    const { code } = recipes[names.indexOf(name)] as CodeBlock;
+    const path = write(name, { code: code.replaceAll('8080', String(port)) });
+    const program = new Fixture([...RUNTIME, path], { cwd: directory });
+    const agent = new Agent({ keepAlive: true });
+    const ask = (): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        get({ port, path: '/', agent, timeout: 1000 }, (response) => {
+          response.resume().on('end', () => resolve(response.statusCode));
+        })
+          .on('timeout', () => resolve(undefined)) // nobody answers plain HTTP there
+          .on('error', reject);
+      });
+    // Whatever it answers: there is no database.
+    for (let answered = false; !answered; ) answered = await ask().then(() => true, () => false);
+    program.kill('SIGTERM');
+    expect(await program.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    agent.destroy();
+  });
 });

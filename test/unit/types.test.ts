@@ -79,6 +79,35 @@ export function handlers(): void {
   handler.exitWithin();
 }
 
+export async function shuttingDown(): Promise<void> {
+  const handler = new SignalHandler1(file, {
+    shutdown: { within: 5000, signals: ['SIGTERM', 'SIGINT'], again: [], errors: true },
+    signals: { SIGHUP: IGNORE_SIGNAL, 40: () => undefined },
+    listeners: true,
+  });
+  new SignalHandler1(file, { shutdown: true });
+  new SignalHandler1(file, { shutdown: 5000 });
+  // @ts-expect-error: misspelt
+  new SignalHandler1(file, { shutdown: { whithin: 5000 } });
+  // @ts-expect-error: no such signal
+  new SignalHandler1(file, { shutdown: { signals: ['SIGTREM'] } });
+  // @ts-expect-error: no such signal
+  new SignalHandler1(file, { signals: { SIGHUPP: IGNORE_SIGNAL } });
+  const remove = handler.onShutdown('hook', async () => undefined, { timeout: 1000 });
+  isExactly<() => void>()(remove);
+  handler.onShutdown('hook', (reason) => isExactly<unknown>()(reason));
+  // @ts-expect-error: misspelt
+  handler.onShutdown('hook', () => undefined, { timeuot: 1000 });
+  // @ts-expect-error: the name comes first
+  handler.onShutdown(() => undefined);
+  isExactly<AbortSignal>()(handler.abortSignal);
+  handler.setHandler('SIGHUP', null);
+  // @ts-expect-error: no such signal
+  handler.setHandler('SIGHUPP', null);
+  isExactly<SignalCallable | undefined>()(handler.getHandler('SIGHUP'));
+  isExactly<undefined>()(await handler.shutDown('reason'));
+}
+
 export async function sending(): Promise<void> {
   for (const signal of [SIGTERM, new SIGINT(), 'SIGHUP', 15, 15n, 0]) send(file, signal);
   send(file, SIGTERM, { verify: false, insecure: true });
@@ -94,6 +123,9 @@ export async function sending(): Promise<void> {
 
   const termination = await terminate(file, { timeout: Infinity, kill: true });
   isExactly<Termination>()(termination);
+  isExactly<number | null>()(termination.pid);
+  if (termination.outcome !== 'not-running') isExactly<number>()(termination.pid);
+  if (termination.pid === null) isExactly<'not-running'>()(termination.outcome);
   // Each outcome can be told; no other can.
   switch (termination.outcome) {
     case 'exited':
@@ -130,6 +162,7 @@ export function errors(error: unknown, messages: DiagnosticsMessages): void {
     isExactly<number>()(error.sender.pid);
   }
   new SIGTERM({ count: 2 }) satisfies DaemonikerException;
+  isExactly<'SIGTERM'>()(new SIGTERM().name);
   isExactly<SignalMessage>()(messages['daemoniker:signal']);
   isExactly<unknown>()(messages['daemoniker:signal'].result);
 }
