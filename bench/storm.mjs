@@ -44,7 +44,8 @@ async function measure(rounds, senders) {
 /** How many bytes more are resident after a million signals, the first fifth being the warm-up. */
 export async function measureGrowth() {
   const receiver = await startReceiver('daemoniker');
-  await storm(receiver.child.pid, STORM / 5);
+  // Until V8 has compiled all it is going to compile.
+  await storm(receiver.child.pid, STORM);
   const before = await receiver.ask('end');
   await storm(receiver.child.pid, STORM);
   const after = await receiver.ask('end');

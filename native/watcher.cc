@@ -77,7 +77,8 @@ struct Elapsed {
 
 // Time in which the process was stopped (SIGSTOP, a freezer, a suspended machine) cannot be seen
 // directly. What can: this thread asked to sleep for a while, and woke later. For as much of that
-// as it was waiting for a CPU the process was just short of CPU time; the rest it was stopped.
+// as it was waiting for a CPU the process was just short of CPU time; the rest, but for the usual
+// lateness, it was stopped.
 class Clock {
  public:
   Elapsed Look(int64_t asked_ns, bool at_main_thread) {
@@ -86,15 +87,19 @@ class Clock {
     const int64_t waited_ns = main_thread::WaitedForCpu();
     const int64_t late_ns =
         waited_ns < 0 ? kLatenessWithoutAReason : std::max<int64_t>(0, waited_ns - waited_ns_);
-    elapsed.wall_ns = std::min(elapsed.now_ns - now_ns_, asked_ns + late_ns);
+    const int64_t on_time_ns = asked_ns + kUsualLateness;
+    elapsed.wall_ns = std::min(elapsed.now_ns - now_ns_, on_time_ns + late_ns);
     now_ns_ = elapsed.now_ns;
     waited_ns_ = waited_ns;
-    elapsed.main_ns =
-        at_main_thread ? LookAtMainThread(elapsed.wall_ns, std::min(elapsed.wall_ns, asked_ns)) : 0;
+    elapsed.main_ns = at_main_thread
+                          ? LookAtMainThread(elapsed.wall_ns, std::min(elapsed.wall_ns, on_time_ns))
+                          : 0;
     return elapsed;
   }
 
  private:
+  // Of a timer, and of a CPU that has to wake up, which a virtual machine makes longer.
+  static constexpr int64_t kUsualLateness = 4 * kMillisecond;
   // Where the system does not say what a thread waited for.
   static constexpr int64_t kLatenessWithoutAReason = 25 * kMillisecond;
 
