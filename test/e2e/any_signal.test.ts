@@ -1,12 +1,14 @@
 // Handlers of signals other than the three: as theirs, in everything.
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { SignalHandler1 } from '../..';
 import { caught } from '../support/caught';
 import { pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
-import { start } from '../support/fixture';
+import { Fixture, start } from '../support/fixture';
 import { onLinux, onUnix } from '../support/platform';
 import { run } from '../support/program';
+import { ROOT, RUNTIME } from '../support/runtime';
 import { OWN_UID, SENT } from '../support/sending';
 
 test('SIGHUP reloads a daemon, as often as it comes, on every platform', async () => {
@@ -28,6 +30,24 @@ test('SIGHUP reloads a daemon, as often as it comes, on every platform', async (
       sender: { pid: process.pid, uid: OWN_UID },
     });
   }
+  fixture.kill('SIGKILL');
+  await fixture.end();
+});
+
+test('`daemoniker send <pid-file> HUP` reloads a daemon', async () => {
+  const fixture = run(
+    ({ daemoniker, say, args }) => {
+      const reload = (): unknown => say('reload');
+      new daemoniker.SignalHandler1(args[0] ?? '', { signals: { SIGHUP: reload } }).start();
+      setInterval(() => undefined, 1000);
+      say('ready');
+    },
+    [pidFile],
+  );
+  await fixture.hears('ready');
+  const command = new Fixture([...RUNTIME, join(ROOT, 'dist', 'cli.js'), 'send', pidFile, 'HUP']);
+  expect(await command.end()).toMatchObject({ code: 0, stderr: '' });
+  await fixture.hears('reload');
   fixture.kill('SIGKILL');
   await fixture.end();
 });

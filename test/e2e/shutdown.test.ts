@@ -1,13 +1,15 @@
 // A graceful shutdown: begun once, its hooks in order, bounded as a whole, and loud when it is late.
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as timePasses } from 'node:timers/promises';
 import { SignalHandler1 } from '../..';
 import { caught } from '../support/caught';
-import { pidFile } from '../support/each_test';
+import { directory, pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
-import { start, type Fixture } from '../support/fixture';
+import { Fixture, start } from '../support/fixture';
 import { onNodeOnUnix, onUnix } from '../support/platform';
 import { run } from '../support/program';
+import { ROOT, RUNTIME } from '../support/runtime';
 import { signalsFromAnother } from '../support/sending';
 
 /** A daemon with a shutdown; what `code` sees stands in test/fixtures/shutdown.cjs. */
@@ -336,6 +338,28 @@ test('a hook that is added while it runs is next; after the last one it is too l
       message: 'The hook "late" comes too late: all hooks have run',
     },
   ]);
+});
+
+// The process in front of it gets the signal, passes it on, and waits.
+onNodeOnUnix.test('under `node --watch` it runs to its end, once', async () => {
+  const program = join(directory, 'daemon.cjs');
+  writeFileSync(
+    program,
+    `const { SignalHandler1 } = require(${JSON.stringify(ROOT)});
+    const say = (event) => console.log(JSON.stringify({ event }));
+    const handler = new SignalHandler1(null, { shutdown: true }).start();
+    handler.onShutdown('slow', () => new Promise((resolve) => {
+      say('begins');
+      setTimeout(() => { say('done'); resolve(); }, 500);
+    }));
+    setInterval(() => undefined, 1000);
+    say('ready');`,
+  );
+  const watch = new Fixture([...RUNTIME, '--watch', program]);
+  await watch.hears('ready');
+  watch.kill('SIGTERM');
+  await watch.end();
+  expect(watch.said.map(({ event }) => event)).toEqual(['ready', 'begins', 'done']);
 });
 
 test('each step is published', async () => {
