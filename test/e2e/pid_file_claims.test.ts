@@ -6,12 +6,13 @@ import { PidFile, PidFileError, ping } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { locksOf } from '../support/locks';
+import { contentHeldBy } from '../support/pid_file';
 import { onLinux } from '../support/platform';
 import { startProgram } from '../support/processes';
 import { IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 
-const ours = `${process.pid}\n`;
+const ours = contentHeldBy(process.pid);
 const content = (): string | null => (existsSync(pidFile) ? readFileSync(pidFile, 'utf8') : null);
 
 describe('PidFile', () => {
@@ -121,7 +122,7 @@ describe('handlers of one process with one PID file', () => {
       pidFile,
     );
     for (const [index, name] of order.entries()) {
-      expect(content()).toBe(`${daemon.pid}\n`);
+      expect(content()).toBe(contentHeldBy(daemon.pid));
       await daemon.value(`kept.${name}.stop()`);
       expect(existsSync(pidFile)).toBe(index < 2);
     }
@@ -148,7 +149,7 @@ describe('handlers of one process with one PID file', () => {
     await daemon.value('(kept.first = PidFile.acquire($0), true)', pidFile);
     await daemon.value('(kept.second = PidFile.acquire($0), true)', other);
     await daemon.value('kept.first.release()');
-    expect(content()).toBe(`${daemon.pid}\n`);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
     await daemon.value('kept.second.release()');
     expect(content()).toBe(null);
   });
@@ -187,7 +188,7 @@ describe('worker threads', () => {
     const body =
       'const claim = daemoniker.PidFile.acquire(path); claim.release(); parentPort.postMessage("done");';
     for (let round = 0; round < 3; round++) await daemon.value(WORKER, pidFile, body, ROOT);
-    expect(content()).toBe(`${daemon.pid}\n`);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
     await daemon.value('kept.handler.stop()');
     expect(content()).toBe(null);
   });
@@ -198,7 +199,7 @@ describe('worker threads', () => {
       'daemoniker.PidFile.acquire(path); parentPort.postMessage("done"); parentPort.once("message", () => process.exit());';
     expect(await daemon.value(WORKER, pidFile, body, ROOT)).toBe('done');
     await daemon.value(ENDED);
-    expect(content()).toBe(`${daemon.pid}\n`);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
     daemon.fixture.tell(JSON.stringify(['process.exit(0)']));
     await daemon.fixture.end();
     expect(content()).toBe(null);
@@ -218,7 +219,7 @@ describe('worker threads', () => {
       });`,
     );
     const daemon = await startProgram([...RUNTIME, program, ROOT, pidFile], 'ended');
-    expect(content()).toBe(`${daemon.pid}\n`);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
     expect(ping(pidFile)).toBe(true);
   });
 
