@@ -540,7 +540,10 @@ function toHandlersAndOptions(
       tooMany,
     );
   }
-  if (typeof sigint !== 'object' || sigint === null) return { sigint, sigterm, sigabrt };
+  const known: (keyof SignalHandlerOptions)[] = [...HANDLER_NAMES, 'deadline'];
+  if (typeof sigint !== 'object' || sigint === null) {
+    return toOptions<SignalHandlerOptions>({ sigint, sigterm, sigabrt }, known);
+  }
   if (Array.isArray(sigint)) {
     throw invalidArgType(
       'sigint',
@@ -551,7 +554,7 @@ function toHandlersAndOptions(
   for (const [name, value] of Object.entries({ sigterm, sigabrt })) {
     if (value !== undefined) throw invalidArgType(name, 'left out after an options object', value);
   }
-  return toOptions<SignalHandlerOptions>(sigint, [...HANDLER_NAMES, 'deadline']);
+  return toOptions<SignalHandlerOptions>(sigint, known);
 }
 
 function toDeadline(value: unknown): number | undefined {

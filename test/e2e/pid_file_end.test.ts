@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { ping, send } from '../..';
+import { PidFile, ping, send } from '../..';
+import { addonPath } from '../support/addon';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
@@ -114,6 +115,24 @@ describe('a holder that is killed', () => {
     const next = await Session.start();
     await next.value(START, pidFile);
     process.kill(child, 'SIGKILL');
+  });
+
+  onUnix.test('frees it although a child that was forked without exec(3) lives on', async () => {
+    const killed = await Session.start();
+    await killed.value(START, pidFile);
+    const child = (await killed.value('require($0).fork()', addonPath())) as number;
+    try {
+      // The parent has not lost anything by that.
+      expect(ping(pidFile)).toBe(true);
+      expect(caught(() => PidFile.acquire(pidFile))).toMatchObject({ code: 'ERR_PID_FILE_LOCKED' });
+      killed.fixture.kill('SIGKILL');
+      await killed.fixture.end();
+      const next = await Session.start();
+      await next.value(START, pidFile);
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(next.pid));
+    } finally {
+      process.kill(child, 'SIGKILL');
+    }
   });
 
   test('by its own abort() too', async () => {
