@@ -41,6 +41,7 @@ export interface SystemErrorDetails {
 /** The `code` of a {@link SignalError}. */
 export type SignalErrorCode =
   | 'ERR_HANDLER_RUNNING'
+  | 'ERR_HANDLER_STOPPED'
   | 'ERR_NOT_MAIN_THREAD'
   | 'ERR_UNKNOWN_SIGNAL'
   | 'EACCES'
@@ -84,6 +85,7 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  *
  * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already, or another Node.js environment of
  *   this process (of an embedder) handles its signals.
+ * - `ERR_HANDLER_STOPPED`: `stop()` was called while `start({ wait })` waited for the PID file.
  * - `ERR_NOT_MAIN_THREAD`: `start()` or `exitWithin()` in a worker thread; signals belong to the main
  *   thread.
  * - `ERR_UNKNOWN_SIGNAL`: no such signal on this platform.

@@ -28,6 +28,7 @@ export type {
   SignalMessage,
   SignalOrigin,
   SignalSender,
+  StartOptions,
   TerminateOptions,
   Termination,
 } from './index.js';

@@ -21,6 +21,7 @@ export {
   type ExitWithinOptions,
   type SignalCallable,
   type SignalHandlerOptions,
+  type StartOptions,
 } from './signal_handler';
 export type { DiagnosticsMessages, HandlerMessage, SignalMessage } from './diagnostics';
 export { PidFile } from './pid_file';

@@ -203,6 +203,14 @@ function holderOfClaim(path: string, claim: number): number | null {
   return isFailure(report) ? null : holderOf(path, report);
 }
 
+/** Whether another process holds the file; its PID is `null` if it is not known. Only asks. */
+export function findHolder(path: string): { readonly pid: number | null } | null {
+  const report = native.examinePath(path);
+  if (isFailure(report) || report.linkUid !== -1 || report.lock !== LockState.Held) return null;
+  if (holdsLock(path, report, process.pid) === Holds.Yes) return null;
+  return { pid: holderOf(path, report) };
+}
+
 /** The PID in a file that somebody holds, if it is not known to be another's. */
 function holderOf(path: string, report: FileReport): number | null {
   let pid: number | null;
@@ -216,7 +224,7 @@ function holderOf(path: string, report: FileReport): number | null {
   return pid;
 }
 
-function locked(path: string, pid: number | null): PidFileError {
+export function locked(path: string, pid: number | null): PidFileError {
   const holder = pid === null ? 'another process' : `process ${pid}`;
   return new PidFileError(
     `'${path}' is held by ${holder}: the daemon runs already`,
