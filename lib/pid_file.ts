@@ -53,7 +53,8 @@ export class PidFile {
 
   /**
    * Claims the file for this process: creates it (mode 0644 less the umask, no symbolic link is
-   * followed), or takes over one that is empty, stale, or names this process already. Several
+   * followed), replaces one that is empty or stale by a new one, or uses one that names this process
+   * already. Where the directory takes no new file, and on Windows, it is written in place. Several
    * claims of one process are one, counted.
    *
    * @param path - A path or `file:` URL; made absolute at once.
@@ -62,7 +63,7 @@ export class PidFile {
    * @throws PidFileError `ERR_PID_FILE_LOCKED` when another live daemon has it,
    *   `ERR_PID_FILE_INVALID` when it holds anything but a process ID, or a system error's code
    *   (`EACCES`, `ENOENT` for its directory, `ELOOP`, `ENOSPC`, `EROFS`). Nothing is changed
-   *   then; on a full disk a stale file may be left empty.
+   *   then; on a full disk a stale file that is written in place may be left empty.
    */
   static acquire(path: string | URL): PidFile {
     const absolute = resolve(toPath('path', path));
