@@ -82,7 +82,8 @@ function identifyOnce(path: string, options: IdentifyOptions, isLast: boolean): 
       return null;
     }
     const saysEnough = holds && handle !== NO_HANDLE && options.toWait !== true;
-    const living = saysEnough ? null : describeLiving(path, pid, handle);
+    const isKnownDead = options.verify && isAbandoned(report, pid, report.lock);
+    const living = saysEnough ? null : describeLiving(path, pid, handle, isKnownDead);
     if (options.verify && !holds && living !== null) {
       const doubt = whyNot(path, report, report.lock, pid, living.startedAt);
       if (doubt !== null) throw doubt;
@@ -114,9 +115,18 @@ function identifyOnce(path: string, options: IdentifyOptions, isLast: boolean): 
   }
 }
 
-/** Throws `ESRCH` if the process is gone or a zombie. */
-function describeLiving(path: string, pid: number, handle: number): ProcessDescription {
+/**
+ * Throws `ESRCH` if the process is gone or a zombie. Another one that may not be looked at need not be,
+ * if its daemon `isKnownDead`.
+ */
+function describeLiving(
+  path: string,
+  pid: number,
+  handle: number,
+  isKnownDead = false,
+): ProcessDescription {
   const process = native.describeProcess(pid, handle);
+  if (isFailure(process) && process.error !== ESRCH && isKnownDead) throw abandoned(path, pid);
   if (isFailure(process)) throw gone(path, pid, process.error, process.syscall);
   if (process.zombie) throw gone(path, pid, ESRCH, 'kill');
   return process;
@@ -199,9 +209,7 @@ export function whyNot(
   pid: number,
   startedAt: number,
 ): PidFileError | null {
-  if (isAbandoned(report, pid, lock)) {
-    return stale(path, pid, 'the daemon that wrote it held its lock, which nobody holds any more');
-  }
+  if (isAbandoned(report, pid, lock)) return abandoned(path, pid);
   if (!startedBefore(startedAt, report)) {
     return stale(
       path,
@@ -220,6 +228,10 @@ export function whyNot(
     path,
     { pid },
   );
+}
+
+function abandoned(path: string, pid: number): PidFileError {
+  return stale(path, pid, 'the daemon that wrote it held its lock, which nobody holds any more');
 }
 
 function stale(path: string, pid: number, reason: string): PidFileError {

@@ -134,9 +134,14 @@ function prepareOnce(path: string): Attempt {
           return takeOver(path, claim, LockState.Free, created);
         }
       } else if (attempt >= LOCK_ATTEMPTS && lock === LockState.Held) {
-        if (!isHeldByThisProcess(path, claim)) throw locked(path, holderOfClaim(path, claim));
-        native.releaseClaim(claim, false);
-        return NOTHING_TO_DO;
+        const report = native.reportClaim(claim);
+        // Through another addon, that of a copy of the package which a worker has loaded.
+        const isOurs = !isFailure(report) && holdsLock(path, report, process.pid) === Holds.Yes;
+        if (isOurs && namesThisProcess(report)) {
+          native.releaseClaim(claim, false);
+          return NOTHING_TO_DO;
+        }
+        if (!isOurs || isLast) throw locked(path, holderOfClaim(path, claim));
       } else if (isLast) {
         throw locked(path, holderOfClaim(path, claim));
       }
@@ -192,11 +197,8 @@ function runningDaemon(path: string, report: FileReport, lock: LockState): numbe
   throw undecided(path, pid, process);
 }
 
-/** Through another addon, that of a copy of the package which a worker has loaded. */
-function isHeldByThisProcess(path: string, claim: number): boolean {
-  const report = native.reportClaim(claim);
-  if (isFailure(report) || !report.content.startsWith(contentFor(process.pid))) return false;
-  return holdsLock(path, report, process.pid) === Holds.Yes;
+function namesThisProcess(report: FileReport): boolean {
+  return report.content.startsWith(contentFor(process.pid));
 }
 
 function holderOfClaim(path: string, claim: number): number | null {
@@ -208,7 +210,8 @@ function holderOfClaim(path: string, claim: number): number | null {
 export function findHolder(path: string): { readonly pid: number | null } | null {
   const report = native.examinePath(path);
   if (isFailure(report) || report.linkUid !== -1 || report.lock !== LockState.Held) return null;
-  if (holdsLock(path, report, process.pid) === Holds.Yes) return null;
+  // A claim of this process is shared. (On macOS, to watch a file is to have it open.)
+  if (namesThisProcess(report) && holdsLock(path, report, process.pid) === Holds.Yes) return null;
   return { pid: holderOf(path, report) };
 }
 

@@ -209,7 +209,7 @@ Holds HasLocked(int64_t pid, const FileId& file, int descriptor) {
     std::snprintf(thread, sizeof thread, "%lld/task/%lld", static_cast<long long>(pid),
                   static_cast<long long>(id));
     others = HasLocked(thread, file, descriptor, &has_files);
-    if (has_files || others != Holds::kNo) break;  // they all have the same
+    if (has_files || others == Holds::kYes) break;  // they all have the same
   }
   closedir(threads);
   return others;

@@ -6,6 +6,7 @@ import { PidFile, PidFileError, ping } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { locksOf } from '../support/locks';
+import { copyPackage } from '../support/package_copy';
 import { contentHeldBy } from '../support/pid_file';
 import { onLinux } from '../support/platform';
 import { startProgram } from '../support/processes';
@@ -252,6 +253,20 @@ describe('worker threads', () => {
       null,
       null,
     ]);
+    expect(content()).toBe(null);
+  });
+
+  test('share it with another copy of the package, which has an addon of its own', async () => {
+    const copy = join(directory, 'copy');
+    copyPackage(copy);
+    const daemon = await Session.start();
+    await daemon.value('(kept.handler = new SignalHandler1($0).start(), true)', pidFile);
+    const body = `
+      daemoniker.PidFile.acquire(path).release();
+      parentPort.postMessage(daemoniker.ping(path));`;
+    expect(await daemon.value(WORKER, pidFile, body, copy)).toBe(true);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
+    await daemon.value('kept.handler.stop()');
     expect(content()).toBe(null);
   });
 

@@ -21,11 +21,36 @@ import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
 import { onLinux, onUnix, withTools } from '../support/platform';
 import { startProgram } from '../support/processes';
+import { FIXTURES } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
 const STOP = 'kept.handler.stop()';
 const STALE = '2147483647\n';
+
+/** Locks the file for reading each time it is told to, through a descriptor that cannot write. */
+async function startReader(path: string): Promise<() => Promise<void>> {
+  const reader = await startProgram(
+    [
+      'python3',
+      '-c',
+      'import fcntl, struct, sys\n' +
+        'print("reads 0", flush=True)\n' +
+        'for count, line in enumerate(sys.stdin, 1):\n' +
+        '    file = open(sys.argv[1])\n' +
+        '    fcntl.fcntl(file, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))\n' +
+        '    print("reads", count, flush=True)',
+      path,
+    ],
+    'reads 0',
+  );
+  let count = 0;
+  return async () => {
+    count++;
+    reader.tell('');
+    await reader.until('its lock', () => reader.stdout.endsWith(`reads ${count}\n`));
+  };
+}
 
 onUnix('on Unix', () => {
   test.each([
@@ -122,6 +147,34 @@ asRoot('with other users', () => {
     });
   });
 
+  withTools(
+    'unshare',
+    'mount',
+    'python3',
+  )('such a file that somebody reads under a lock', () => {
+    test('is left as it is, as nobody could tell who is first', async () => {
+      const outside = join(directory, 'outside.pid');
+      writeFileSync(outside, STALE);
+      writeFileSync(pidFile, '');
+      await (
+        await startReader(outside)
+      )();
+      const inside = await Session.start({
+        wrapper: [
+          ...['unshare', '--mount', 'sh', '-c'],
+          'mount --bind "$0" "$1" && shift && exec "$@"',
+          ...[outside, pidFile],
+        ],
+      });
+      expect(await inside.error(START, pidFile)).toMatchObject({
+        code: 'ERR_PID_FILE_LOCKED',
+        pid: null,
+      });
+      expect(readFileSync(outside, 'utf8')).toBe(STALE);
+      expect(readdirSync(directory).sort()).toEqual(['outside.pid', 'test.pid']);
+    });
+  });
+
   withTools('unshare', 'mount')('on a full disk', () => {
     test('a stale file stays as it is', async () => {
       const daemon = await Session.start({
@@ -152,31 +205,28 @@ asRoot('with other users', () => {
 });
 
 onLinux('on Linux', () => {
-  withTools('python3')('while somebody reads the file under a lock', () => {
-    /** Locks the file for reading each time it is told to, through a descriptor that cannot write. */
-    async function startReader(path: string): Promise<() => Promise<void>> {
-      const reader = await startProgram(
-        [
-          'python3',
-          '-c',
-          'import fcntl, struct, sys\n' +
-            'print("reads 0", flush=True)\n' +
-            'for count, line in enumerate(sys.stdin, 1):\n' +
-            '    file = open(sys.argv[1])\n' +
-            '    fcntl.fcntl(file, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))\n' +
-            '    print("reads", count, flush=True)',
-          path,
-        ],
-        'reads 0',
-      );
-      let count = 0;
-      return async () => {
-        count++;
-        reader.tell('');
-        await reader.until('its lock', () => reader.stdout.endsWith(`reads ${count}\n`));
-      };
-    }
+  // NFS, for example; or an old seccomp filter.
+  withTools('python3')('where files cannot change places', () => {
+    test.each(['EINVAL', 'ENOSYS', 'EPERM'])(
+      '(%s) a stale file is replaced all the same',
+      async (error) => {
+        writeFileSync(pidFile, STALE);
+        chmodSync(pidFile, 0o666);
+        linkSync(pidFile, join(directory, 'link'));
+        const wrapper = ['python3', join(FIXTURES, 'refuse.py'), `renameat2=${error}`, '--'];
+        const daemon = await Session.start({ wrapper });
+        await daemon.value(START, pidFile);
+        expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
+        expect(lstatSync(pidFile)).toMatchObject({ nlink: 1 });
+        expect(lstatSync(pidFile).mode & 0o7777).toBe(0o644);
+        expect(locksOf(daemon.pid, pidFile)).toHaveLength(1);
+        await daemon.value(STOP);
+        expect(readdirSync(directory)).toEqual(['link']);
+      },
+    );
+  });
 
+  withTools('python3')('while somebody reads the file under a lock', () => {
     test('a daemon starts, and holds a file of its own', async () => {
       writeFileSync(pidFile, STALE);
       await (

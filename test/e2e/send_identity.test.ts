@@ -357,6 +357,15 @@ asRoot('with other users and namespaces', () => {
         code: 'ERR_PID_FILE_LOCKED',
         pid: daemon.pid,
       });
+
+      daemon.fixture.kill('SIGKILL');
+      await daemon.fixture.end();
+      // Of a process of root, which it may not look at either, and need not.
+      writeFileSync(pidFile, contentHeldBy(process.pid));
+      expect(await nobody.value('ping($0)', pidFile)).toBe(false);
+      expect(await nobody.error('send($0, 0)', pidFile)).toMatchObject({
+        code: 'ERR_PID_FILE_STALE',
+      });
     });
   });
 

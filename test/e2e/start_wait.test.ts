@@ -1,12 +1,14 @@
 // start({ wait }): the signals at once, the PID file when its holder lets it go.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ping, send, type SignalHandler1 } from '../..';
-import { pidFile } from '../support/each_test';
+import { directory, pidFile } from '../support/each_test';
 import { asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
-import { onLinux, withTools } from '../support/platform';
+import { onLinux, onNodeOnUnix, withTools } from '../support/platform';
 import { startProgram } from '../support/processes';
 import { run } from '../support/program';
+import { ROOT } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -224,6 +226,88 @@ test('what is no PID file is refused at once', async () => {
   const daemon = await startWaiting();
   expect(await daemon.value(OUTCOME)).toMatchObject({ code: 'ERR_PID_FILE_INVALID' });
 });
+
+/** A worker of a cluster: it listens, and then waits for its turn, as docs/operating.md says. */
+const WORKER = `
+const http = require('node:http');
+const [root, pidFile] = process.argv.slice(2);
+const { SignalHandler1 } = require(root);
+const server = http.createServer((_, response) => response.end(String(process.pid)));
+const handler = new SignalHandler1(pidFile, {
+  sigint() {
+    server.close(() => {
+      handler.stop();
+      process.disconnect();
+    });
+  },
+});
+server.listen(0, '127.0.0.1', () => {
+  handler.start({ wait: Infinity }).then(() => process.send('started'));
+});
+`;
+
+// On Windows a worker ends by SIGINT at once.
+onNodeOnUnix.test(
+  'a cluster that starts the next worker before it ends the last one, as pm2 does: no request fails',
+  async () => {
+    const worker = join(directory, 'worker.cjs');
+    writeFileSync(worker, WORKER);
+    const primary = run(
+      async ({ say, args, require }) => {
+        const cluster = require('node:cluster') as typeof import('node:cluster').default;
+        const http = require('node:http') as typeof import('node:http');
+        const { readFileSync } = require('node:fs') as typeof import('node:fs');
+        const [exec, root, pidFile] = args as [string, string, string];
+        cluster.setupPrimary({ exec, args: [root, pidFile] });
+        const fork = () => {
+          const one = cluster.fork();
+          const happens = (event: string) =>
+            new Promise<unknown>((resolve) => one.once(event, resolve));
+          const events = ['listening', 'message', 'exit'].map(happens);
+          const [listens, starts, ends] = events as [Promise<{ port: number }>, unknown, unknown];
+          return { pid: one.process.pid as number, listens, starts, ends };
+        };
+        const ask = async (port: number): Promise<string> =>
+          new Promise((resolve, reject) => {
+            const options = { port, host: '127.0.0.1', agent: false };
+            http
+              .get(options, (response) => {
+                let text = '';
+                response.on('data', (part) => (text += String(part)));
+                response.on('end', () => resolve(text));
+              })
+              .on('error', reject);
+          });
+        let current = fork();
+        const { port } = await current.listens;
+        await current.starts;
+        let isOver = false;
+        let answers = 0;
+        const asking = (async () => {
+          for (; !isOver; answers++) await ask(port);
+        })();
+        const holders: boolean[] = [];
+        for (let reload = 0; reload < 5; reload++) {
+          const next = fork();
+          await next.listens;
+          process.kill(current.pid, 'SIGINT');
+          await Promise.all([current.ends, next.starts]);
+          current = next;
+          const holder = Number(readFileSync(pidFile, 'utf8'));
+          holders.push(holder === next.pid);
+        }
+        isOver = true;
+        await asking; // throws what a request failed by
+        say('reloaded', { holders, answers });
+        process.exit();
+      },
+      [worker, ROOT, pidFile],
+    );
+    const { holders, answers } = await primary.hears('reloaded');
+    expect(holders).toEqual(Array(5).fill(true));
+    expect(answers).toBeGreaterThan(5);
+  },
+);
 
 onLinux('on Linux', () => {
   withTools('python3')('a holder that nobody knows', () => {
