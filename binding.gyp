@@ -80,6 +80,7 @@
         ["OS=='linux'", {
           "sources": [
             "native/linux/end.cc",
+            "native/linux/exchange.cc",
             "native/linux/main_thread.cc",
             "native/linux/process.cc",
             "native/linux/process_exit.cc",
@@ -99,6 +100,7 @@
         ["OS=='mac'", {
           "sources": [
             "native/darwin/end.cc",
+            "native/darwin/exchange.cc",
             "native/darwin/main_thread.cc",
             "native/darwin/process.cc",
             "native/darwin/process_exit.cc",

@@ -27,13 +27,17 @@ function toFilePath(name: string, url: URL): string {
   }
 }
 
-/** An options object with no other keys than these; `undefined` is one with none. */
+/**
+ * An options object with no other keys than these, read once; `undefined` is one with none. What has
+ * been put into `Object.prototype` is no option: it would switch off checks for all callers.
+ */
 export function toOptions<T extends object>(
   value: unknown,
   known: readonly (keyof T)[],
   name = 'options',
 ): T {
-  if (value === undefined) return {} as T;
+  const options = Object.create(null) as T;
+  if (value === undefined) return options;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidArgType(name, 'of type object', value);
   }
@@ -46,7 +50,18 @@ export function toOptions<T extends object>(
       );
     }
   }
-  return value as T;
+  for (const key of known) {
+    if (isOption(value, key)) options[key] = (value as T)[key];
+  }
+  return options;
+}
+
+/** Its own, or inherited from anything but the root of all objects, which may be another realm's. */
+function isOption(value: object, key: PropertyKey): boolean {
+  if (Object.hasOwn(value, key)) return true;
+  const parent = Object.getPrototypeOf(value) as object | null;
+  const isRoot = parent === null || Object.getPrototypeOf(parent) === null;
+  return !isRoot && isOption(parent, key);
 }
 
 export function toBoolean(name: string, value: unknown, fallback: boolean): boolean {
@@ -55,7 +70,8 @@ export function toBoolean(name: string, value: unknown, fallback: boolean): bool
   return value;
 }
 
-const LONGEST_MS = 2 ** 31 - 1;
+/** The most that setTimeout() takes. */
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** A number of milliseconds that a timer can wait. */
 export function toMilliseconds(name: string, value: unknown, expected: string): number {

@@ -108,7 +108,10 @@ async function runCommand(args: readonly string[]): Promise<void> {
     if (!(error instanceof DaemonikerException)) throw error;
     const { code, message } = error as PidFileError | SignalError;
     // What a program passes, as a shell says it.
-    output.failure(code, message.replace('pass { insecure: true }', 'give --insecure'));
+    const advice = message
+      .replace('pass { insecure: true }', 'give --insecure')
+      .replace('pass { verify: false }', 'give --no-verify');
+    output.failure(code, advice);
     process.exitCode = FAILED;
   }
 }
@@ -190,9 +193,10 @@ function examine(path: string): Examination {
         return {
           ...found,
           status: 'dead',
-          text:
-            `not running (process ${pid} started after the file was written, so it is taken ` +
-            'for another one)',
+          text: message.includes('nobody holds')
+            ? `not running (nobody holds the file any more; process ${pid} is another one)`
+            : `not running (process ${pid} started after the file was written, so it is taken ` +
+              'for another one)',
         };
       default:
         return error instanceof PidFileError && isLeftEmpty(error)

@@ -41,6 +41,7 @@ export interface SystemErrorDetails {
 /** The `code` of a {@link SignalError}. */
 export type SignalErrorCode =
   | 'ERR_HANDLER_RUNNING'
+  | 'ERR_HANDLER_STOPPED'
   | 'ERR_NOT_MAIN_THREAD'
   | 'ERR_SHUTDOWN_OVER'
   | 'ERR_UNKNOWN_SIGNAL'
@@ -64,6 +65,7 @@ export type PidFileErrorCode =
   | 'ERR_PID_FILE_INVALID'
   | 'ERR_PID_FILE_LOCKED'
   | 'ERR_PID_FILE_STALE'
+  | 'ERR_PID_FILE_UNVERIFIED'
   | 'EACCES'
   | 'ELOOP'
   | 'ENAMETOOLONG'
@@ -84,6 +86,7 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  *
  * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already, or another Node.js environment of
  *   this process (of an embedder) handles its signals.
+ * - `ERR_HANDLER_STOPPED`: `stop()` was called while `start({ wait })` waited for the PID file.
  * - `ERR_NOT_MAIN_THREAD`: `start()`, `shutDown()` or `exitWithin()` in a worker thread; signals belong
  *   to the main thread.
  * - `ERR_SHUTDOWN_OVER`: `onShutdown()` after the last hook has run.
@@ -142,7 +145,11 @@ export interface PidFileErrorDetails extends SystemErrorDetails {
  * - `ERR_PID_FILE_LOCKED`: another live daemon has it; `pid` names it, or is `null` when it has not
  *   written its PID yet.
  * - `ERR_PID_FILE_FOREIGN`: it is locked, but not by the process that it names.
- * - `ERR_PID_FILE_STALE`: the process that it names started after it was written.
+ * - `ERR_PID_FILE_STALE`: the process that it names is another one: the daemon held the file's lock,
+ *   and nobody does any more; or, in a file of another program, it started after the file was written.
+ * - `ERR_PID_FILE_UNVERIFIED`: nobody holds the file, which another program wrote, and it names a
+ *   process that hardly is a daemon: PID 1 (but from inside its own container), a thread of the
+ *   kernel, or an ancestor of this process. On Windows: a process that the system cannot run without.
  * - `ERR_PID_FILE_INSECURE`: root was asked to trust a file that others may steer.
  * - a system error's code (`ENOENT`, `EACCES`, `ELOOP`, `ENOSPC`), with `errno` and `syscall`.
  *

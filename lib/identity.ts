@@ -3,6 +3,7 @@ import { PidFileError, SignalError, explainSystemError, systemErrorCode } from '
 import {
   Holds,
   LockState,
+  Role,
   isFailure,
   native,
   type ExaminedFile,
@@ -10,13 +11,16 @@ import {
   type FileReport,
   type ProcessDescription,
 } from './native';
-import { empty, parsePidFile } from './pid_file_content';
+import { empty, isAbandoned, parsePidFile } from './pid_file_content';
 
 /**
  * A process starts, then it writes its PID file. Clocks of files are coarse, and the start time is
  * only known to 10 ms.
  */
 const TOLERANCE_MS = 2000;
+
+/** A file may be replaced while it is looked at. */
+const ATTEMPTS = 10;
 
 export interface IdentifyOptions {
   /** Compare the process with the file. */
@@ -45,6 +49,14 @@ export interface Target {
  * SignalError with `ESRCH` when the process is gone.
  */
 export function identify(path: string, options: IdentifyOptions): Target {
+  for (let attempt = 1; ; attempt++) {
+    const target = identifyOnce(path, options, attempt === ATTEMPTS);
+    if (target !== null) return target;
+  }
+}
+
+/** `null`: the file has changed meanwhile, and this is not the last attempt. */
+function identifyOnce(path: string, options: IdentifyOptions, isLast: boolean): Target | null {
   const report = native.examinePath(path);
   if (isFailure(report)) throw unreadable(path, report.error, report.syscall);
   const pid = parsePidFile(path, report);
@@ -61,11 +73,20 @@ export function identify(path: string, options: IdentifyOptions): Target {
   try {
     if (!options.insecure) refuseInsecure(path, report, pid);
     // The holder of a lock needs no further questions: a zombie holds none.
-    const holds = options.verify && holdsItsLock(path, report, pid, handle);
+    const holds = options.verify && holdsItsLock(path, report, pid);
+    if (holds === null) {
+      // It may have ended since the file was looked at, and then nobody holds it any more.
+      describeLiving(path, pid, handle);
+      if (isLast || !hasChanged(path, report)) throw foreign(path, pid);
+      close();
+      return null;
+    }
     const saysEnough = holds && handle !== NO_HANDLE && options.toWait !== true;
-    const living = saysEnough ? null : describeLiving(path, pid, handle);
+    const isKnownDead = options.verify && isAbandoned(report, pid, report.lock);
+    const living = saysEnough ? null : describeLiving(path, pid, handle, isKnownDead);
     if (options.verify && !holds && living !== null) {
-      compareTimes(path, report, pid, living.startedAt);
+      const doubt = whyNot(path, report, report.lock, pid, living.startedAt);
+      if (doubt !== null) throw doubt;
     }
     return {
       pid,
@@ -94,9 +115,18 @@ export function identify(path: string, options: IdentifyOptions): Target {
   }
 }
 
-/** Throws `ESRCH` if the process is gone or a zombie. */
-function describeLiving(path: string, pid: number, handle: number): ProcessDescription {
+/**
+ * Throws `ESRCH` if the process is gone or a zombie. Another one that may not be looked at need not be,
+ * if its daemon `isKnownDead`.
+ */
+function describeLiving(
+  path: string,
+  pid: number,
+  handle: number,
+  isKnownDead = false,
+): ProcessDescription {
   const process = native.describeProcess(pid, handle);
+  if (isFailure(process) && process.error !== ESRCH && isKnownDead) throw abandoned(path, pid);
   if (isFailure(process)) throw gone(path, pid, process.error, process.syscall);
   if (process.zombie) throw gone(path, pid, ESRCH, 'kill');
   return process;
@@ -128,24 +158,32 @@ export function isLeftEmpty(error: PidFileError): boolean {
 const NO_HANDLE = -1;
 const ESRCH = process.platform === 'win32' ? -4040 : -3;
 
-/** Whether a process that is alive is the one that the file means, by the file's time alone. */
+/** By the file's time alone. */
 export function startedBefore(startedAt: number, report: FileReport): boolean {
   return startedAt <= report.modifiedAt + TOLERANCE_MS;
 }
 
-/** Whether the process is known by its lock. Throws `ERR_PID_FILE_FOREIGN` if that is another's. */
-function holdsItsLock(path: string, report: ExaminedFile, pid: number, handle: number): boolean {
+/** Whether the process is known by its lock; `null` if that is another's. */
+function holdsItsLock(path: string, report: ExaminedFile, pid: number): boolean | null {
   if (report.lock !== LockState.Held) return false;
   const holds = holdsLock(path, report, pid);
-  if (holds === Holds.Yes) return true;
   // Who may not look at the holder is left with the times.
-  if (holds === Holds.Unknown) return false;
-  // It may have ended since the file was looked at, and then nobody holds it any more.
-  describeLiving(path, pid, handle);
+  return holds === Holds.No ? null : holds === Holds.Yes;
+}
+
+/** Whether a process holds the lock that was seen on a file. */
+export function holdsLock(path: string, report: FileReport, pid: number): Holds {
+  return native.holdsLock(pid, report.device, report.index, path, report.lockDescriptor);
+}
+
+function hasChanged(path: string, before: ExaminedFile): boolean {
   const now = native.examinePath(path);
-  if (isFailure(now)) throw unreadable(path, now.error, now.syscall);
-  if (now.lock !== LockState.Held) return false;
-  throw new PidFileError(
+  if (isFailure(now)) return true;
+  return (['lock', 'device', 'index', 'content'] as const).some((key) => now[key] !== before[key]);
+}
+
+function foreign(path: string, pid: number): PidFileError {
+  return new PidFileError(
     `'${path}' names process ${pid}, but another process holds its lock (perhaps a daemon in ` +
       'a container, where the number means something else). Nothing was signalled',
     'ERR_PID_FILE_FOREIGN',
@@ -154,16 +192,51 @@ function holdsItsLock(path: string, report: ExaminedFile, pid: number, handle: n
   );
 }
 
-/** Whether a process holds the lock that was seen on a file. */
-export function holdsLock(path: string, report: FileReport, pid: number): Holds {
-  return native.holdsLock(pid, report.device, report.index, path, report.lockDescriptor);
+const ROLES = {
+  [Role.Init]: process.platform === 'win32' ? 'a critical process of Windows' : 'the init process',
+  [Role.Kernel]: 'a process of the kernel',
+  [Role.Ancestor]: 'an ancestor of this process',
+} as const;
+
+/**
+ * Why a process that is alive, and is not known by a lock, is not the one that the file means; `null`
+ * if it is.
+ */
+export function whyNot(
+  path: string,
+  report: FileReport,
+  lock: LockState,
+  pid: number,
+  startedAt: number,
+): PidFileError | null {
+  if (isAbandoned(report, pid, lock)) return abandoned(path, pid);
+  if (!startedBefore(startedAt, report)) {
+    return stale(
+      path,
+      pid,
+      `it started at ${time(startedAt)}, but the file was written at ${time(report.modifiedAt)}`,
+    );
+  }
+  if (lock === LockState.Held || pid === process.pid) return null;
+  const role = native.roleOf(pid, report.uid);
+  if (role === Role.Ordinary) return null;
+  return new PidFileError(
+    `'${path}' names process ${pid}, ${ROLES[role]}, and no lock shows that this is the daemon: ` +
+      'the number may come from a container, or from before a reboot. Nothing was signalled; if ' +
+      'that is the process you mean, pass { verify: false }',
+    'ERR_PID_FILE_UNVERIFIED',
+    path,
+    { pid },
+  );
 }
 
-function compareTimes(path: string, report: FileReport, pid: number, startedAt: number): void {
-  if (startedBefore(startedAt, report)) return;
-  throw new PidFileError(
-    `'${path}' names process ${pid}, which is taken for another one: it started at ` +
-      `${time(startedAt)}, but the file was written at ${time(report.modifiedAt)}. ` +
+function abandoned(path: string, pid: number): PidFileError {
+  return stale(path, pid, 'the daemon that wrote it held its lock, which nobody holds any more');
+}
+
+function stale(path: string, pid: number, reason: string): PidFileError {
+  return new PidFileError(
+    `'${path}' names process ${pid}, which is taken for another one: ${reason}. ` +
       'Nothing was signalled; the next start() replaces the file',
     'ERR_PID_FILE_STALE',
     path,

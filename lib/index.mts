@@ -34,6 +34,7 @@ export type {
   SignalMessage,
   SignalOrigin,
   SignalSender,
+  StartOptions,
   TerminateOptions,
   Termination,
 } from './index.js';

@@ -22,6 +22,7 @@ export {
   type SignalCallable,
   type SignalHandlerOptions,
   type SignalHandlers,
+  type StartOptions,
 } from './signal_handler';
 export type { ShutdownHook, ShutdownHookOptions, ShutdownOptions } from './shutdown';
 export type {

@@ -37,6 +37,17 @@ export const enum LockState {
   Free,
   Held,
   Unsupported,
+  /** Nobody holds it, but it cannot be taken: by a claim only. */
+  Obstructed,
+  /** Another thread of this process has it: by a claim only. */
+  Ours,
+}
+/** What keeps a process from being taken for a daemon; see native/other_process.h. */
+export const enum Role {
+  Ordinary,
+  Init,
+  Kernel,
+  Ancestor,
 }
 export const enum Holds {
   No,
@@ -66,7 +77,7 @@ export interface Failure {
 }
 
 export function isFailure(result: object): result is Failure {
-  return 'error' in result;
+  return Object.hasOwn(result, 'error');
 }
 
 /** Takes an arrival as plain values: no object is made by the addon, which takes far longer. */
@@ -145,10 +156,11 @@ export interface NativeBinding {
   examinePath(path: string): ExaminedFile | Failure;
   openClaim(
     path: string,
-  ): { readonly claim: number; readonly created: boolean; readonly shared: boolean } | Failure;
+  ): (Readonly<Record<'created' | 'writable' | 'shared', boolean>> & { claim: number }) | Failure;
   lockClaim(claim: number): LockState;
   reportClaim(claim: number): FileReport | Failure;
-  writeClaim(claim: number, content: string): number;
+  /** False: somebody else was faster. `mark` is added to the content under a lock. */
+  publishClaim(claim: number, content: string, mark: string): boolean | Failure;
   isClaimCurrent(claim: number): boolean;
   confirmClaim(claim: number, removeAtEnd: boolean): void;
   releaseClaim(claim: number, removeNow: boolean): void;
@@ -157,6 +169,7 @@ export interface NativeBinding {
   closeProcess(handle: number): void;
   describeProcess(pid: number, handle: number): ProcessDescription | Failure;
   processOwner(pid: number): number;
+  roleOf(pid: number, fileOwner: number): Role;
   holdsLock(pid: number, device: bigint, index: bigint, path: string, descriptor: number): Holds;
   signalProcess(pid: number, handle: number, signum: number): number;
   /** The result owns the handle. It must be given to {@link NativeBinding.stopWaiting} once. */

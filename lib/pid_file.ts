@@ -3,8 +3,9 @@ import { uptime } from 'node:os';
 import { resolve } from 'node:path';
 import { toPath } from './arguments';
 import { PidFileError, explainSystemError, illegalConstructor, systemErrorCode } from './errors';
-import { holdsLock, startedBefore } from './identity';
+import { holdsLock, startedBefore, whyNot } from './identity';
 import {
+  FileKind,
   Holds,
   LockState,
   isFailure,
@@ -12,7 +13,7 @@ import {
   type FileReport,
   type ProcessDescription,
 } from './native';
-import { invalid, parsePidFile } from './pid_file_content';
+import { MARK, contentFor, invalid, isAbandoned, parsePidFile } from './pid_file_content';
 import { registry } from './registry';
 
 // Claims are counted for the whole process, so every copy of the package asks the same addon.
@@ -52,7 +53,8 @@ export class PidFile {
 
   /**
    * Claims the file for this process: creates it (mode 0644 less the umask, no symbolic link is
-   * followed), or takes over one that is empty, stale, or names this process already. Several
+   * followed), replaces one that is empty or stale by a new one, or uses one that names this process
+   * already. Where the directory takes no new file, and on Windows, it is written in place. Several
    * claims of one process are one, counted.
    *
    * @param path - A path or `file:` URL; made absolute at once.
@@ -61,7 +63,7 @@ export class PidFile {
    * @throws PidFileError `ERR_PID_FILE_LOCKED` when another live daemon has it,
    *   `ERR_PID_FILE_INVALID` when it holds anything but a process ID, or a system error's code
    *   (`EACCES`, `ENOENT` for its directory, `ELOOP`, `ENOSPC`, `EROFS`). Nothing is changed
-   *   then; on a full disk a stale file may be left empty.
+   *   then; on a full disk a stale file that is written in place may be left empty.
    */
   static acquire(path: string | URL): PidFile {
     const absolute = resolve(toPath('path', path));
@@ -97,25 +99,54 @@ export interface Claim {
  * place before anybody can read whom to signal.
  */
 export function prepareClaim(path: string): Claim {
+  let prepared = prepareOnce(path);
+  return {
+    publish() {
+      while (!prepared.publish()) prepared = prepareOnce(path);
+    },
+    release() {
+      prepared.release();
+    },
+  };
+}
+
+interface Attempt {
+  /** False if another process has taken the file over first; then the claim is gone. */
+  publish(): boolean;
+  release(): void;
+}
+
+function prepareOnce(path: string): Attempt {
   for (let attempt = 1; ; attempt++) {
     const opened = native.openClaim(path);
-    if (isFailure(opened)) return claimWithoutWriting(path, opened.error, opened.syscall);
+    if (isFailure(opened)) throw unopened(path, opened);
     const { claim, created, shared } = opened;
-    if (shared)
-      return { publish: () => undefined, release: () => native.releaseClaim(claim, false) };
+    if (shared) return { publish: () => true, release: () => native.releaseClaim(claim, false) };
+    const isLast = attempt >= LOCK_ATTEMPTS * 10;
     try {
       const lock = native.lockClaim(claim);
-      if (native.isClaimCurrent(claim)) {
-        if (lock !== LockState.Held) return takeOver(path, claim, created);
-        const isAnothers = attempt >= LOCK_ATTEMPTS && isHeldByAnother(path);
-        if (isAnothers || attempt >= LOCK_ATTEMPTS * 10) {
-          throw locked(path, holderOfClaim(path, claim));
+      if (!native.isClaimCurrent(claim)) {
+        if (isLast) throw locked(path, null); // others create and delete it all the time
+      } else if (lock === LockState.Free || lock === LockState.Unsupported) {
+        return takeOver(path, claim, lock, created);
+      } else if (lock === LockState.Obstructed) {
+        if (attempt >= LOCK_ATTEMPTS || !opened.writable) {
+          return takeOver(path, claim, LockState.Free, created);
         }
-      } else if (attempt >= LOCK_ATTEMPTS * 10) {
-        throw locked(path, null); // others create and delete it all the time
+      } else if (attempt >= LOCK_ATTEMPTS && lock === LockState.Held) {
+        const report = native.reportClaim(claim);
+        // Through another addon, that of a copy of the package which a worker has loaded.
+        const isOurs = !isFailure(report) && holdsLock(path, report, process.pid) === Holds.Yes;
+        if (isOurs && namesThisProcess(report)) {
+          native.releaseClaim(claim, false);
+          return NOTHING_TO_DO;
+        }
+        if (!isOurs || isLast) throw locked(path, holderOfClaim(path, claim));
+      } else if (isLast) {
+        throw locked(path, holderOfClaim(path, claim));
       }
       native.releaseClaim(claim, false);
-      if (lock === LockState.Held) pause(LOCK_PAUSE_MS);
+      if (lock !== LockState.Free) pause(LOCK_PAUSE_MS);
     } catch (error) {
       // Even one that was just created: somebody else has locked it or written to it since.
       native.releaseClaim(claim, false);
@@ -124,72 +155,64 @@ export function prepareClaim(path: string): Claim {
   }
 }
 
-function takeOver(path: string, claim: number, created: boolean): Claim {
+const NOTHING_TO_DO: Attempt = { publish: () => true, release: () => undefined };
+
+/** Nobody holds the file: it is locked by this claim, or cannot be locked by anybody now. */
+function takeOver(path: string, claim: number, lock: LockState, created: boolean): Attempt {
   const report = native.reportClaim(claim);
-  if (isFailure(report)) throw unwritable(path, report.error, report.syscall);
-  const daemon = runningDaemon(path, report);
-  const found = daemon?.pid === process.pid;
-  if (daemon !== null && !found) throw locked(path, daemon.pid);
+  if (isFailure(report)) throw unwritable(path, report);
+  const daemon = runningDaemon(path, report, lock);
+  const found = daemon === process.pid;
+  if (daemon !== null && !found) throw locked(path, daemon);
   let published = false;
   const release = (): void => {
     native.releaseClaim(claim, created && !published);
   };
   return {
     publish() {
-      const error = found ? 0 : native.writeClaim(claim, `${process.pid}\n`);
-      if (error !== 0) {
-        release();
-        throw unwritable(path, error, 'write');
-      }
+      const won = found || native.publishClaim(claim, contentFor(process.pid), MARK);
+      if (won !== true) release();
+      if (won === false) return false;
+      if (won !== true) throw won.syscall === 'lock' ? locked(path, null) : unwritable(path, won);
       native.confirmClaim(claim, !found);
       published = true;
+      return true;
     },
     release,
   };
 }
 
-/** A file that this process may not write is still good if it names this process. */
-function claimWithoutWriting(path: string, errno: number, syscall: string): Claim {
-  const report = native.examinePath(path);
-  // What a symbolic link leads to is none of our business.
-  if (!isFailure(report) && report.linkUid === -1) {
-    const daemon =
-      report.lock === LockState.Held
-        ? { pid: holderOf(path, report) }
-        : runningDaemon(path, report);
-    if (daemon?.pid === process.pid) return { publish: () => undefined, release: () => undefined };
-    if (daemon !== null) throw locked(path, daemon.pid);
-  }
-  throw unwritable(path, errno, syscall);
-}
-
-function runningDaemon(path: string, report: FileReport): { readonly pid: number } | null {
-  const pid = parsePidFile(path, report);
-  return pid !== null && isRunning(path, pid, report) ? { pid } : null;
-}
-
 /** Nobody holds the file, but a daemon that takes no lock may have written it. */
-function isRunning(path: string, pid: number, report: FileReport): boolean {
+function runningDaemon(path: string, report: FileReport, lock: LockState): number | null {
+  const pid = parsePidFile(path, report);
+  if (pid === null) return null;
   const process = describeByHandle(pid);
-  if (!isFailure(process)) return !process.zombie && startedBefore(process.startedAt, report);
-  if (systemErrorCode(process.error) === 'ESRCH' || isOlderThanBoot(report)) return false;
+  if (!isFailure(process)) {
+    const isDaemon = !process.zombie && whyNot(path, report, lock, pid, process.startedAt) === null;
+    return isDaemon ? pid : null;
+  }
+  if (isAbandoned(report, pid, lock)) return null;
+  if (systemErrorCode(process.error) === 'ESRCH' || isOlderThanBoot(report)) return null;
   // We may not look at it, or cannot: that says nothing about it.
-  throw undecided(path, pid, process.error, process.syscall);
+  throw undecided(path, pid, process);
 }
 
-/** And not by another thread of this process, which is about to share it or to let it go. */
-function isHeldByAnother(path: string): boolean {
-  const isOurs = (report: FileReport): boolean =>
-    holdsLock(path, report, process.pid) === Holds.Yes;
-  const before = native.examinePath(path);
-  if (isFailure(before) || isOurs(before)) return false;
-  const after = native.examinePath(path);
-  return !isFailure(after) && after.lock === LockState.Held && !isOurs(after);
+function namesThisProcess(report: FileReport): boolean {
+  return report.content.startsWith(contentFor(process.pid));
 }
 
 function holderOfClaim(path: string, claim: number): number | null {
   const report = native.reportClaim(claim);
   return isFailure(report) ? null : holderOf(path, report);
+}
+
+/** Whether another process holds the file; its PID is `null` if it is not known. Only asks. */
+export function findHolder(path: string): { readonly pid: number | null } | null {
+  const report = native.examinePath(path);
+  if (isFailure(report) || report.linkUid !== -1 || report.lock !== LockState.Held) return null;
+  // A claim of this process is shared. (On macOS, to watch a file is to have it open.)
+  if (namesThisProcess(report) && holdsLock(path, report, process.pid) === Holds.Yes) return null;
+  return { pid: holderOf(path, report) };
 }
 
 /** The PID in a file that somebody holds, if it is not known to be another's. */
@@ -205,7 +228,7 @@ function holderOf(path: string, report: FileReport): number | null {
   return pid;
 }
 
-function locked(path: string, pid: number | null): PidFileError {
+export function locked(path: string, pid: number | null): PidFileError {
   const holder = pid === null ? 'another process' : `process ${pid}`;
   return new PidFileError(
     `'${path}' is held by ${holder}: the daemon runs already`,
@@ -215,7 +238,15 @@ function locked(path: string, pid: number | null): PidFileError {
   );
 }
 
-function unwritable(path: string, errno: number, syscall: string): PidFileError {
+function unopened(path: string, failure: Failure): PidFileError {
+  const report = native.examinePath(path);
+  // What a symbolic link leads to is none of our business.
+  const isLookedAt = !isFailure(report) && report.linkUid === -1;
+  if (isLookedAt && report.kind !== FileKind.Regular) parsePidFile(path, report);
+  return unwritable(path, failure);
+}
+
+function unwritable(path: string, { error: errno, syscall }: Failure): PidFileError {
   const code = systemErrorCode(errno);
   if (code === 'EISDIR') return invalid(path, 'it is a directory');
   return new PidFileError(
@@ -240,7 +271,7 @@ function isOlderThanBoot(report: FileReport): boolean {
   return !startedBefore(Date.now() - uptime() * 1000, report);
 }
 
-function undecided(path: string, pid: number, errno: number, syscall: string): PidFileError {
+function undecided(path: string, pid: number, { error: errno, syscall }: Failure): PidFileError {
   return new PidFileError(
     `Cannot tell whether process ${pid} of PID file '${path}' runs: ${explainSystemError(errno)}. ` +
       'The file was left as it is',

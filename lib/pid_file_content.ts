@@ -1,6 +1,6 @@
 // What a PID file says, and nothing about whether it is true.
 import { PidFileError, quote, type PidFileErrorDetails } from './errors';
-import { FileKind, type FileReport } from './native';
+import { FileKind, LockState, type FileReport } from './native';
 
 /** The largest process ID that any of the three systems can have. */
 const LARGEST_PID = 2 ** 31 - 1;
@@ -10,6 +10,26 @@ const KINDS = {
   [FileKind.Fifo]: 'it is a FIFO',
   [FileKind.Other]: 'it is no regular file',
 } as const;
+
+/**
+ * What follows the line with the PID in a file that was written under its lock: such a file means
+ * nobody once it is unlocked. Every reader overlooks empty lines at the end, those of
+ * `kill "$(cat file)"` too, and no other program writes two.
+ */
+export const MARK = '\n\n';
+
+/** As this package writes it. */
+export function contentFor(pid: number): string {
+  return `${pid}\n`;
+}
+
+/**
+ * Whether its daemon has ended: the file says that it was written under a lock, and nobody holds it,
+ * where locks can be told.
+ */
+export function isAbandoned(report: FileReport, pid: number, lock: LockState): boolean {
+  return lock === LockState.Free && report.content === contentFor(pid) + MARK;
+}
 
 /** The PID in a file, or `null` if the file is empty. Throws `ERR_PID_FILE_INVALID`. */
 export function parsePidFile(path: string, report: FileReport): number | null {

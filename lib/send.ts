@@ -7,7 +7,7 @@ import { toSignum, type SignalLike } from './signals';
 export interface SendOptions {
   /**
    * Make sure that the process is the one that the file means. `false` signals whatever process has
-   * that number now.
+   * that number now, also PID 1, a process of the kernel or an ancestor of this one.
    * @defaultValue true
    */
   verify?: boolean | undefined;
@@ -36,7 +36,7 @@ export interface SendOptions {
  *   gone or a zombie; `EPERM` when it may not be signalled; on Windows also `EPROTO`, `ETIMEDOUT`
  *   and `ENOSYS`.
  * @throws PidFileError `ERR_PID_FILE_INVALID`, `ERR_PID_FILE_STALE`, `ERR_PID_FILE_FOREIGN`,
- *   `ERR_PID_FILE_INSECURE`, or a system error's code such as `ENOENT`.
+ *   `ERR_PID_FILE_UNVERIFIED`, `ERR_PID_FILE_INSECURE`, or a system error's code such as `ENOENT`.
  *
  * @example
  * ```js
@@ -62,7 +62,8 @@ export function send(pidFile: string | URL, signal: SignalLike, options?: SendOp
 
 /**
  * Whether the daemon of a PID file runs, also when it may not be signalled. `false` when there is
- * no such file, when it is empty, or when its process is gone, a zombie or another one.
+ * no such file, when it is empty, or when its process is gone, a zombie or another one; also when
+ * nothing shows that it is not another one (`ERR_PID_FILE_UNVERIFIED`).
  *
  * @param pidFile - A path or `file:` URL.
  * @returns whether it runs
@@ -87,7 +88,12 @@ export function ping(pidFile: string | URL): boolean {
   }
 }
 
-const NOT_RUNNING: readonly string[] = ['ENOENT', 'ERR_PID_FILE_STALE', 'ERR_PID_FILE_FOREIGN'];
+const NOT_RUNNING: readonly string[] = [
+  'ENOENT',
+  'ERR_PID_FILE_FOREIGN',
+  'ERR_PID_FILE_STALE',
+  'ERR_PID_FILE_UNVERIFIED',
+];
 
 function meansNotRunning(error: unknown): boolean {
   if (error instanceof SignalError) return error.code === 'ESRCH';

@@ -19,6 +19,7 @@ import {
   type ShutdownPlan,
 } from './shutdown';
 import { SIGNAL_CLASSES, SIGTERM, classOf, type ReceivedSignal } from './signals';
+import { toAbortSignal, toDuration } from './waiting';
 
 /**
  * What handles a signal: called on the main thread with the signal's number and nothing else. What it
@@ -105,6 +106,14 @@ export interface ExitWithinOptions {
   extend?: boolean | undefined;
 }
 
+/** Options of {@link SignalHandler1.start}. */
+export interface StartOptions {
+  /** Milliseconds to wait for the PID file, from 0 to 2147483647, or `Infinity`. */
+  wait: number;
+  /** Gives up waiting. */
+  abortSignal?: AbortSignal | undefined;
+}
+
 /**
  * Throws the record of the signal that is being handled in this process; by hand, a new one of that
  * number.
@@ -144,6 +153,8 @@ class HandlerState implements Receiver {
   /** What start() has made; `null` while it does not run. */
   #context: AsyncResource | null = null;
   #isStarting = false;
+  /** Ends the wait of start(); `null` while it does not wait. */
+  #giveUp: (() => void) | null = null;
   #claim: Claim | null = null;
   #latest: Arrival | null = null;
   #handling: Arrival | null = null;
@@ -190,10 +201,7 @@ class HandlerState implements Receiver {
   }
 
   start(): void {
-    if (this.runs || this.#isStarting) {
-      throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
-    }
-    requireMainThread('start');
+    this.#requireStopped();
     // An async_hooks hook may run in here, and start it again.
     this.#isStarting = true;
     try {
@@ -204,19 +212,75 @@ class HandlerState implements Receiver {
     publishStart(this.pidFile);
   }
 
-  #start(): void {
-    const claim = this.pidFile === null ? null : prepareClaim(resolve(this.pidFile));
+  #requireStopped(): void {
+    if (this.runs || this.#isStarting) {
+      throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
+    }
+    requireMainThread('start');
+  }
+
+  /** Takes the signals; on failure everything is as before. */
+  #take(): AsyncResource {
     try {
       // Handlers see the AsyncLocalStorage of their start(), and not of whoever was first.
       this.#context = new AsyncResource('SignalHandler1');
       registry.start(this);
+      if (this.#plan?.errors === true) {
+        for (const event of ERRORS) registry.native.hostProcess.on(event, this.shutdown.onError);
+      }
+      return this.#context;
     } catch (error) {
       this.#context = null;
-      claim?.release();
       throw error;
     }
-    if (this.#plan?.errors === true) {
-      for (const event of ERRORS) registry.native.hostProcess.on(event, this.shutdown.onError);
+  }
+
+  /** As start(), with signals taken at once, and the PID file when its holder lets it go. */
+  async startWithin(milliseconds: number, abortSignal: AbortSignal | undefined): Promise<void> {
+    this.#requireStopped();
+    const context = this.#take();
+    const stopped = new Promise<never>((_, reject) => {
+      this.#giveUp = () =>
+        reject(new SignalError('stop() was called while start() waited', 'ERR_HANDLER_STOPPED'));
+    });
+    stopped.catch(() => undefined); // whoever waits for it gets it
+    try {
+      const claim = await this.#claimWithin(milliseconds, abortSignal, stopped);
+      // Stopped since it got the file, in the same turn of the event loop.
+      if (this.#context !== context) {
+        claim?.release();
+        await stopped;
+      }
+      this.#claim = claim;
+      this.#giveUp = null;
+    } catch (error) {
+      if (this.#context === context) {
+        this.#giveUp = null;
+        this.#end();
+      }
+      throw error;
+    }
+    publishStart(this.pidFile);
+  }
+
+  async #claimWithin(
+    milliseconds: number,
+    abortSignal: AbortSignal | undefined,
+    stopped: Promise<never>,
+  ): Promise<Claim | null> {
+    if (this.pidFile === null) return null;
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
+    const { claimWithin } = require('./pid_file_wait') as typeof import('./pid_file_wait');
+    return claimWithin(resolve(this.pidFile), milliseconds, abortSignal, stopped);
+  }
+
+  #start(): void {
+    const claim = this.pidFile === null ? null : prepareClaim(resolve(this.pidFile));
+    try {
+      this.#take();
+    } catch (error) {
+      claim?.release();
+      throw error;
     }
     this.#claim = claim;
     try {
@@ -230,7 +294,11 @@ class HandlerState implements Receiver {
   }
 
   stop(): void {
-    if (this.#end()) publishStop(this.pidFile);
+    const giveUp = this.#giveUp;
+    if (!this.#end()) return;
+    this.#giveUp = null;
+    if (giveUp === null) publishStop(this.pidFile);
+    else giveUp();
   }
 
   /** Whether it ran, and does not any more. */
@@ -495,7 +563,30 @@ export class SignalHandler1 {
    *   `EAGAIN` (no thread left), `EADDRINUSE` (Windows: another process has the name of our pipe).
    * @throws PidFileError as {@link PidFile.acquire}.
    */
-  start(): this {
+  start(): this;
+  /**
+   * The same once the daemon that runs already has let go of the PID file. The signals are handled at
+   * once, while it waits; `stop()` ends the wait. Meanwhile the event loop is kept alive. The end of
+   * that daemon, or a change of the file, wakes it up; it looks ten times a second only where the
+   * system cannot tell: the holder is not known (a daemon in another container), or the file cannot be
+   * watched.
+   *
+   * @param options - How long to wait.
+   * @returns this handler, when it has the PID file
+   * @throws as the other form, all by rejection; PidFileError `ERR_PID_FILE_LOCKED` when the time is
+   *   over; SignalError `ERR_HANDLER_STOPPED` when `stop()` was called; the reason of `abortSignal`.
+   *   Then nothing is handled any more.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+   *
+   * @example
+   * ```js
+   * const { SignalHandler1 } = require('daemoniker');
+   * new SignalHandler1('my.pid').start({ wait: 10_000 }).then(() => console.log('it is our turn'));
+   * ```
+   */
+  start(options: StartOptions): Promise<this>;
+  start(options?: StartOptions): this | Promise<this> {
+    if (options !== undefined) return startWithin(this, options);
     this[STATE].start();
     return this;
   }
@@ -670,6 +761,18 @@ function setNamed(handler: SignalHandler1, name: HandlerName, value: unknown): v
   handler[STATE].setHandler(name, SIGNAL_CLASSES[name].SIGNUM, value);
 }
 
+async function startWithin<H extends SignalHandler1>(
+  handler: H,
+  options: StartOptions,
+): Promise<H> {
+  const { wait, abortSignal } = toOptions<StartOptions>(options, ['wait', 'abortSignal']);
+  const milliseconds = toDuration('options.wait', wait);
+  const giveUp = toAbortSignal(abortSignal);
+  giveUp?.throwIfAborted();
+  await handler[STATE].startWithin(milliseconds, giveUp);
+  return handler;
+}
+
 function deleteProperty(handler: SignalHandler1, property: string | symbol): boolean {
   if ((HANDLER_NAMES as (string | symbol)[]).includes(property)) {
     setNamed(handler, property as HandlerName, undefined);
@@ -727,7 +830,9 @@ function toHandlersAndOptions(
       tooMany,
     );
   }
-  if (typeof sigint !== 'object' || sigint === null) return { sigint, sigterm, sigabrt };
+  if (typeof sigint !== 'object' || sigint === null) {
+    return toOptions<SignalHandlerOptions>({ sigint, sigterm, sigabrt }, OPTIONS);
+  }
   if (Array.isArray(sigint)) {
     throw invalidArgType(
       'sigint',

@@ -1,8 +1,9 @@
 import { toBoolean, toOptions, toPath } from './arguments';
-import { PidFileError, SignalError, invalidArgType, outOfRange } from './errors';
+import { PidFileError, SignalError } from './errors';
 import { identify, isLeftEmpty, type IdentifyOptions, type Target } from './identity';
 import type { SendOptions } from './send';
 import { SIGTERM, toSignum, type SignalLike } from './signals';
+import { happensWithin, toAbortSignal, toDuration } from './waiting';
 
 /** Options of {@link terminate}. */
 export interface TerminateOptions extends SendOptions {
@@ -49,8 +50,6 @@ interface NotRunning {
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** A process in an uninterruptible system call outlives even SIGKILL for a while. */
 const KILL_PATIENCE_MS = 10_000;
-/** The most that setTimeout() takes. */
-const LONGEST_MS = 2 ** 31 - 1;
 const SIGKILL = 9;
 
 const OPTIONS = ['signal', 'timeout', 'kill', 'abortSignal', 'verify', 'insecure'] as const;
@@ -81,7 +80,8 @@ export async function terminate(
   const path = toPath('pidFile', pidFile);
   const given = toOptions<TerminateOptions>(options, OPTIONS);
   const signum = toSignum(given.signal ?? SIGTERM);
-  const timeout = toTimeout(given.timeout);
+  const timeout =
+    given.timeout === undefined ? DEFAULT_TIMEOUT_MS : toDuration('options.timeout', given.timeout);
   const kill = toBoolean('options.kill', given.kill, false);
   const abortSignal = toAbortSignal(given.abortSignal);
   abortSignal?.throwIfAborted();
@@ -139,43 +139,4 @@ function signal(target: Target, signum: number): boolean {
     if (error instanceof SignalError && error.code === 'ESRCH') return false;
     throw error;
   }
-}
-
-async function happensWithin(
-  milliseconds: number,
-  event: Promise<void>,
-  abortSignal: AbortSignal | undefined,
-): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  let abort: (() => void) | undefined;
-  try {
-    return await Promise.race([
-      event.then(() => true),
-      new Promise<boolean>((resolve, reject) => {
-        if (milliseconds !== Infinity) timer = setTimeout(resolve, milliseconds, false);
-        abort = () => reject(abortSignal?.reason as Error);
-        if (abortSignal?.aborted === true) abort();
-        abortSignal?.addEventListener('abort', abort);
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-    if (abort !== undefined) abortSignal?.removeEventListener('abort', abort);
-  }
-}
-
-function toTimeout(value: unknown): number {
-  if (value === undefined) return DEFAULT_TIMEOUT_MS;
-  if (typeof value !== 'number') throw invalidArgType('options.timeout', 'of type number', value);
-  if (value === Infinity || (value >= 0 && value <= LONGEST_MS)) return value;
-  throw outOfRange('options.timeout', `from 0 to ${LONGEST_MS} milliseconds, or Infinity`, value);
-}
-
-/** Not by `instanceof`: it may come from another realm, or be a polyfill. */
-function toAbortSignal(value: unknown): AbortSignal | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
-    throw invalidArgType('options.abortSignal', 'an instance of AbortSignal', value);
-  }
-  return value as AbortSignal;
 }

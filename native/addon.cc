@@ -236,7 +236,7 @@ Value ExaminePath(const CallbackInfo& info) {
   return result;
 }
 
-// (path) => { claim, created, shared } | { error, syscall }
+// (path) => { claim, created, writable, shared } | { error, syscall }
 Value OpenClaim(const CallbackInfo& info) {
   const PidFileClaims::Opened opened =
       PidFileClaims::Instance().Open(Text(info, 0), static_cast<napi_env>(info.Env()));
@@ -244,6 +244,7 @@ Value OpenClaim(const CallbackInfo& info) {
   auto result = Napi::Object::New(info.Env());
   result.Set("claim", opened.claim);
   result.Set("created", opened.created);
+  result.Set("writable", opened.writable);
   result.Set("shared", opened.shared);
   return result;
 }
@@ -259,9 +260,14 @@ Value ReportClaim(const CallbackInfo& info) {
   return ReportObject(info, report);
 }
 
-// (claim, content) => 0 | error
-Value WriteClaim(const CallbackInfo& info) {
-  return Number(info, PidFileClaims::Instance().Write(Int(info, 0), Text(info, 1)));
+// (claim, content, mark) => whether it has won | { error, syscall }
+Value PublishClaim(const CallbackInfo& info) {
+  bool won = true;
+  const char* failed_call = "write";
+  const int error = PidFileClaims::Instance().Publish(Int(info, 0), Text(info, 1), Text(info, 2),
+                                                      &won, &failed_call);
+  if (error != 0) return Failure(info, error, failed_call);
+  return Napi::Boolean::New(info.Env(), won);
 }
 
 Value IsClaimCurrent(const CallbackInfo& info) {
@@ -314,6 +320,11 @@ Value ProcessOwner(const CallbackInfo& info) {
   return Number(info, error != 0 ? error : static_cast<double>(uid));
 }
 
+// (pid, fileOwner) => Role
+Value RoleOfProcess(const CallbackInfo& info) {
+  return Number(info, static_cast<int>(process::RoleOf(Int64(info, 0), Int64(info, 1))));
+}
+
 // (pid, device, index, path, descriptor) => 0 no | 1 yes | 2 unknown
 Value HoldsLock(const CallbackInfo& info) {
   bool lossless = false;
@@ -346,6 +357,11 @@ void StopWaiting(const CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   end::Install(CleanUpAtExit);
+  static const bool closes_in_children = [] {
+    AtFork([] { PidFileClaims::Instance().CloseInChild(); });
+    return true;
+  }();
+  (void)closes_in_children;
   messenger::SetCleanUp(CleanUpEnvironment);
   napi_add_env_cleanup_hook(
       env, [](void* ended) { PidFileClaims::Instance().ReleaseUnconfirmed(ended); },
@@ -384,7 +400,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("openClaim", OpenClaim);
   set("lockClaim", LockClaim);
   set("reportClaim", ReportClaim);
-  set("writeClaim", WriteClaim);
+  set("publishClaim", PublishClaim);
   set("isClaimCurrent", IsClaimCurrent);
   set("confirmClaim", ConfirmClaim);
   set("releaseClaim", ReleaseClaim);
@@ -392,6 +408,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("closeProcess", CloseProcess);
   set("describeProcess", DescribeProcess);
   set("processOwner", ProcessOwner);
+  set("roleOf", RoleOfProcess);
   set("holdsLock", HoldsLock);
   set("signalProcess", SignalProcess);
   set("waitForExit", WaitForExit);

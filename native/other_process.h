@@ -50,6 +50,17 @@ int Describe(int64_t pid, Handle handle, Description* description);
 // The user that it runs as, for comparison with a file's owner. ENOTSUP on Windows.
 int Owner(int64_t pid, int64_t* uid);
 
+// What hardly ever is the daemon that a file means, and must not be ended by mistake.
+enum class Role : int32_t {
+  kOrdinary = 0,
+  // PID 1, unless it is the main program of the container that this process is in, sees the same
+  // files, and belongs to `file_owner`. Windows: a process that the system cannot run without.
+  kInit = 1,
+  kKernel = 2,    // a thread of the Linux kernel; Windows: System
+  kAncestor = 3,  // this process is its child, or a child of such a child
+};
+Role RoleOf(int64_t pid, int64_t file_owner);
+
 // Whether that process itself, and not just anybody, holds a lock on the file. `path` is where the
 // file was found (Windows can only ask about an open file), `descriptor` where to look first, or
 // -1.

@@ -2,6 +2,8 @@
 // without disturbing the holder.
 //
 //   native/posix/pid_file.cc   open(2); its lock in native/posix/file_lock.cc
+//   native/linux/exchange.cc   renameat2(2)
+//   native/darwin/exchange.cc  renamex_np(2)
 //   native/win32/pid_file.cc   CreateFileW, LockFileEx
 //
 // The rules of PID files are not here but in lib/pid_file.ts and lib/identity.ts. Errors are
@@ -15,7 +17,15 @@
 
 namespace daemoniker {
 
-enum class LockState { kFree, kHeld, kUnsupported };
+enum class LockState : int32_t {
+  kFree = 0,
+  kHeld = 1,
+  kUnsupported = 2,
+  // Nobody holds it, but we cannot take it: somebody reads it under a lock, or we may not write it.
+  kObstructed = 3,
+  // Another thread of this process has it.
+  kOurs = 4,
+};
 
 // Enough to tell a PID from anything else without reading a megabyte of it.
 constexpr size_t kPidFileReadLimit = 64;
@@ -39,6 +49,13 @@ struct FileReport {
 int ExaminePidFile(const std::string& path, FileReport* report, LockState* lock,
                    const char** failed_call);
 
+// What became of the attempt to put a new file in the place of a stale one.
+enum class Replacement { kDone, kLost, kImpossible };
+
+// Calls this in every child that is forked without exec(3), where it may only do what a signal handler
+// may. Windows has no such children.
+void AtFork(void (*in_child)());
+
 class PidFileHandle {
  public:
   PidFileHandle() = default;
@@ -46,15 +63,25 @@ class PidFileHandle {
   PidFileHandle& operator=(const PidFileHandle&) = delete;
   ~PidFileHandle() { Close(); }
 
-  // For writing; created with mode 0644 less the umask when missing; a symbolic link at `path` is
-  // ELOOP. `created` tells whether it was missing.
+  // For writing, or for reading if it may not be written; created with mode 0644 less the umask when
+  // missing; a symbolic link at `path` is ELOOP. `created` tells whether it was missing.
   int Open(const std::string& path, bool* created);
   void Close();
+  bool IsWritable() const { return write_error_ == 0; }
+  // Why not; 0 if it is.
+  int write_error() const { return write_error_; }
 
   LockState TryLock();
   int Report(FileReport* report);
   // Replaces the content.
   int Write(const std::string& content);
+  // Puts a new file in the place of this one, which must be stale, and means that one from then on.
+  // Its content is there, and its lock held, before anybody can see it. `mark` is added to the
+  // content if it could be locked, which `lock` tells. Of several that replace the same file at the
+  // same time, one is kDone and the others kLost, even if none of them holds a lock on the old one.
+  // kImpossible leaves everything as it was. 0, or an error number, as of Write().
+  int Replace(const std::string& path, const std::string& content, const std::string& mark,
+              Replacement* result, LockState* lock);
   // False when `path`, which Open() got, names another file by now, or none.
   bool IsStillAt(const std::string& path);
   // Deletes the file if `path` still names it; empties it where it may not be deleted. Allocates
@@ -63,6 +90,8 @@ class PidFileHandle {
 
  private:
   intptr_t native_ = -1;
+  int write_error_ = 0;
+  bool has_lock_ = false;
   // On Windows, `path` in the form in which Remove() needs it.
   [[maybe_unused]] std::wstring kernel_path_;
 };

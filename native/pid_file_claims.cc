@@ -1,6 +1,7 @@
 #include "pid_file_claims.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "no_destroy.h"
@@ -28,6 +29,7 @@ PidFileClaims::Opened PidFileClaims::Open(const std::string& path, const void* o
   claim->id = report.id;
   claim->opener = opener;
   claim->created = opened.created;
+  opened.writable = claim->handle.IsWritable();
 
   std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& other : claims_) {
@@ -50,7 +52,12 @@ LockState PidFileClaims::TryLock(int claim) {
   if (&found == &closed_) return LockState::kHeld;
   const LockState state = found.handle.TryLock();
   found.locked = state == LockState::kFree;
-  return state;
+  found.obstructed = state == LockState::kObstructed;
+  if (state != LockState::kHeld && state != LockState::kObstructed) return state;
+  const bool ours = std::any_of(claims_.begin(), claims_.end(), [&](const auto& other) {
+    return other->locked && other->id == found.id;
+  });
+  return ours ? LockState::kOurs : state;
 }
 
 int PidFileClaims::Report(int claim, FileReport* report) {
@@ -58,9 +65,32 @@ int PidFileClaims::Report(int claim, FileReport* report) {
   return Find(claim).handle.Report(report);
 }
 
-int PidFileClaims::Write(int claim, const std::string& content) {
+int PidFileClaims::Publish(int claim, const std::string& content, const std::string& mark,
+                           bool* won, const char** failed_call) {
   std::lock_guard<std::mutex> lock(mutex_);
-  return Find(claim).handle.Write(content);
+  Claim& found = Find(claim);
+  *won = true;
+  *failed_call = "write";
+  if (!found.created) {
+    Replacement replacement = Replacement::kImpossible;
+    LockState state = LockState::kUnsupported;
+    const int error = found.handle.Replace(found.path, content, mark, &replacement, &state);
+    *won = replacement != Replacement::kLost;
+    if (error != 0 || !*won) return error;
+    if (replacement == Replacement::kDone) {
+      found.locked = state == LockState::kFree;
+      FileReport report;
+      if (found.handle.Report(&report) == 0) found.id = report.id;
+      return 0;
+    }
+    *failed_call = "open";
+    if (found.handle.write_error() != 0) return found.handle.write_error();
+    // In place, without the lock, nobody would know who was first.
+    *failed_call = "lock";
+    if (found.obstructed) return -EAGAIN;
+    *failed_call = "write";
+  }
+  return found.handle.Write(found.locked ? content + mark : content);
 }
 
 bool PidFileClaims::IsCurrent(int claim) {
@@ -107,6 +137,13 @@ void PidFileClaims::ReleaseAll() {
     if (claim->remove_at_end) claim->handle.Remove(claim->path);
   }
   claims_.clear();
+}
+
+void PidFileClaims::CloseInChild() {
+  // The thread that holds the mutex is not there in the child.
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  for (const auto& claim : claims_) claim->handle.Close();
 }
 
 void PidFileClaims::RemoveAtOnce() {

@@ -22,15 +22,20 @@ class PidFileClaims {
   struct Opened {
     int error = 0;         // 0, or a libuv error number
     int claim = 0;         // number of the claim, from 1
-    bool created = false;  // the file was missing
-    bool shared = false;   // this process holds it already: nothing more to do than Release()
+    bool created = false;   // the file was missing
+    bool writable = false;  // this process may write it
+    bool shared = false;    // this process holds it already: nothing more to do than Release()
   };
   // `opener` is whoever may end before Confirm(): see ReleaseUnconfirmed().
   Opened Open(const std::string& path, const void* opener);
 
   LockState TryLock(int claim);
   int Report(int claim, FileReport* report);
-  int Write(int claim, const std::string& content);
+  // Puts the content into a new file, or into the one that was opened if it was created just now or
+  // where the directory takes no new one. `mark` is added if the lock is held. False in `won` when
+  // another one has taken the file over meanwhile. 0, or a libuv error number with the system call.
+  int Publish(int claim, const std::string& content, const std::string& mark, bool* won,
+              const char** failed_call);
   bool IsCurrent(int claim);
   // From now on Open() shares it, and its end removes the file if `remove_at_end`.
   void Confirm(int claim, bool remove_at_end);
@@ -43,6 +48,8 @@ class PidFileClaims {
 
   // For atexit: releases everything.
   void ReleaseAll();
+  // In a child that was forked without exec(3): the locks must end with the parent.
+  void CloseInChild();
   // For the end by a limit, on another thread: deletes the files and frees nothing. Unless a thread
   // is just changing the claims: that one may be stuck.
   void RemoveAtOnce();
@@ -56,6 +63,7 @@ class PidFileClaims {
     const void* opener = nullptr;
     bool created = false;
     bool locked = false;
+    bool obstructed = false;
     int users = 1;
     bool confirmed = false;
     bool remove_at_end = false;

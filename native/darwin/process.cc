@@ -52,6 +52,16 @@ int Owner(int64_t pid, int64_t* uid) {
   return 0;
 }
 
+Role RoleOf(int64_t pid, int64_t) {
+  if (pid == 1) return Role::kInit;
+  int64_t ancestor = getppid();
+  while (ancestor > 1 && ancestor != pid) {
+    struct kinfo_proc info;
+    ancestor = Look(ancestor, &info) == 0 ? info.kp_eproc.e_ppid : 0;
+  }
+  return ancestor == pid ? Role::kAncestor : Role::kOrdinary;
+}
+
 // There is no call that tells the owner of a lock on an open file description (F_OFD_GETLKPID is
 // private to XNU). The file is known to be locked when this is asked; a process that also has it
 // open is taken for the holder.

@@ -31,9 +31,7 @@ namespace daemoniker::process {
 namespace {
 
 // The first bytes of a file in /proc. 0, or a libuv error number.
-int ReadProc(int64_t pid, const char* name, std::string* text) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/%lld/%s", static_cast<long long>(pid), name);
+int ReadProcPath(const char* path, std::string* text) {
   const Descriptor file(open(path, O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return errno == ENOENT ? -ESRCH : -errno;
   char buffer[1024];
@@ -41,6 +39,12 @@ int ReadProc(int64_t pid, const char* name, std::string* text) {
   if (length < 0) return -errno;
   text->assign(buffer, static_cast<size_t>(length));
   return 0;
+}
+
+int ReadProc(int64_t pid, const char* name, std::string* text) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%lld/%s", static_cast<long long>(pid), name);
+  return ReadProcPath(path, text);
 }
 
 // Whether there is such a process, also one that we may not signal.
@@ -66,36 +70,62 @@ bool IsAlive(Handle handle) {
   return poll(&ended, 1, 0) == 0;
 }
 
-// proc(5), /proc/pid/stat: "pid (comm) state ppid ...", where comm may contain anything; field 22
-// is the start time in clock ticks since boot.
-bool ParseStat(const std::string& stat, Description* description) {
+// proc(5), /proc/pid/stat: "pid (comm) state ppid ...", where comm may contain anything. The field of
+// this number, from 3 on; null if there is none.
+const char* StatField(const std::string& stat, int number) {
   const size_t after_comm = stat.rfind(')');
-  if (after_comm == std::string::npos || after_comm + 2 >= stat.size()) return false;
-  const char* field = stat.c_str() + after_comm + 2;
-  const bool main_thread_ended = *field == 'Z' || *field == 'X';
-  long threads = 0;
-  for (int number = 3; number < 22; ++number) {
-    if (number == 20) threads = std::strtol(field, nullptr, 10);
+  const char* field = after_comm == std::string::npos ? nullptr : stat.c_str() + after_comm;
+  for (int at = 2; field != nullptr && at < number; ++at) {
     field = std::strchr(field, ' ');
-    if (field == nullptr) return false;
-    ++field;
+    if (field != nullptr) ++field;
   }
+  return field;
+}
+
+bool ParseStat(const std::string& stat, Description* description) {
+  const char* state = StatField(stat, 3);
+  const char* threads = StatField(stat, 20);
+  const char* started = StatField(stat, 22);
+  if (started == nullptr) return false;
+  const bool main_thread_ended = *state == 'Z' || *state == 'X';
   // The other threads of a process may outlive its main thread (pthread_exit(3)).
-  description->zombie = main_thread_ended && threads <= 1;
-  const double ticks = static_cast<double>(std::strtoull(field, nullptr, 10));
+  description->zombie = main_thread_ended && std::strtol(threads, nullptr, 10) <= 1;
+  // In clock ticks since boot.
+  const double ticks = static_cast<double>(std::strtoull(started, nullptr, 10));
   description->birth = ticks;
   description->started_at_ms = BootedAt() + ticks * 1e3 / static_cast<double>(sysconf(_SC_CLK_TCK));
   return true;
 }
 
+// What a symbolic link in /proc leads to, by device and inode number.
+bool SameInProc(const char* one, const char* other) {
+  struct stat first;
+  struct stat second;
+  return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+// include/linux/proc_ns.h, PROC_PID_INIT_INO: the namespace of the machine itself.
+constexpr ino_t kInitialPidNamespace = 0xEFFFFFFCu;
+
+// Whether this process is in a container, and PID 1 is what runs there.
+bool IsMainProgramOfContainer(int64_t file_owner) {
+  struct stat own;
+  if (stat("/proc/self/ns/pid", &own) != 0 || own.st_ino == kInitialPidNamespace) return false;
+  int64_t owner = -1;
+  return SameInProc("/proc/1/ns/pid", "/proc/self/ns/pid") &&
+         SameInProc("/proc/1/root", "/proc/self/root") && Owner(1, &owner) == 0 &&
+         owner == file_owner;
+}
+
 // The line of a descriptor's fdinfo for a lock that keeps F_OFD_SETLK out, or nothing. fdinfo lists
 // the locks of exactly that open file, of every kind (proc(5)):
 // "lock:\t1: OFDLCK ADVISORY  WRITE -1 fe:00:1234 0 EOF". Returns 0 or a libuv error number.
-int LockLine(int64_t pid, const char* descriptor, std::string* found) {
-  char name[32];
-  std::snprintf(name, sizeof name, "fdinfo/%.20s", descriptor);
+int LockLine(const char* thread, const char* descriptor, std::string* found) {
+  char path[128];
+  std::snprintf(path, sizeof path, "/proc/%.60s/fdinfo/%.20s", thread, descriptor);
   std::string fdinfo;
-  const int error = ReadProc(pid, name, &fdinfo);
+  const int error = ReadProcPath(path, &fdinfo);
   if (error != 0) return error;
   for (size_t at = fdinfo.find("lock:\t"); at != std::string::npos;
        at = fdinfo.find("lock:\t", at + 1)) {
@@ -118,25 +148,30 @@ bool NamesFile(const std::string& line, const FileId& file) {
   return line.find(name) != std::string::npos;
 }
 
-// Looks through the open files of a process. kUnknown when they are not for our eyes: a process of
-// another user, with more capabilities, or not dumpable (ptrace(2), access mode checking). The same
-// when we cannot look.
-Holds HasLocked(int64_t pid, const FileId& file, int descriptor) {
+// Looks through the open files of a thread ("<pid>" or "<pid>/task/<tid>"). kUnknown when they are not
+// for our eyes: a process of another user, with more capabilities, or not dumpable (ptrace(2), access
+// mode checking). The same when we cannot look.
+Holds HasLocked(const char* thread, const FileId& file, int descriptor, bool* has_files) {
+  *has_files = false;
   if (descriptor >= 0) {
     char number[16];
     std::snprintf(number, sizeof number, "%d", descriptor);
     std::string line;
-    if (LockLine(pid, number, &line) == 0 && NamesFile(line, file)) return Holds::kYes;
+    if (LockLine(thread, number, &line) == 0 && NamesFile(line, file)) return Holds::kYes;
   }
   // Other programs give no hint; some file systems (btrfs) have other device numbers in fdinfo.
   char path[64];
-  std::snprintf(path, sizeof path, "/proc/%lld/fd", static_cast<long long>(pid));
+  std::snprintf(path, sizeof path, "/proc/%s/fd", thread);
   DIR* directory = opendir(path);
   // Not in /proc: gone, or hidden (proc(5), hidepid).
-  if (directory == nullptr) return errno != ENOENT || Exists(pid) ? Holds::kUnknown : Holds::kNo;
+  if (directory == nullptr) {
+    const bool is_gone = errno == ENOENT && !Exists(std::strtoll(thread, nullptr, 10));
+    return is_gone ? Holds::kNo : Holds::kUnknown;
+  }
   Holds holds = Holds::kNo;
   while (const struct dirent* entry = readdir(directory)) {
     if (entry->d_name[0] == '.') continue;
+    *has_files = true;
     struct stat status;
     if (fstatat(dirfd(directory), entry->d_name, &status, 0) != 0) {
       if (errno == EACCES || errno == EPERM) holds = Holds::kUnknown;
@@ -144,7 +179,7 @@ Holds HasLocked(int64_t pid, const FileId& file, int descriptor) {
     }
     if (status.st_dev != file.device || status.st_ino != file.index) continue;
     std::string line;
-    const int error = LockLine(pid, entry->d_name, &line);
+    const int error = LockLine(thread, entry->d_name, &line);
     // Closed meanwhile, or we may not look, or have no descriptor left to look with.
     if (error != 0 && error != -ESRCH) holds = Holds::kUnknown;
     if (line.empty()) continue;
@@ -153,6 +188,31 @@ Holds HasLocked(int64_t pid, const FileId& file, int descriptor) {
   }
   closedir(directory);
   return holds;
+}
+
+// The same for a process. One whose main thread has ended seems to have no files, but its other threads
+// have.
+Holds HasLocked(int64_t pid, const FileId& file, int descriptor) {
+  char thread[64];
+  std::snprintf(thread, sizeof thread, "%lld", static_cast<long long>(pid));
+  bool has_files = false;
+  const Holds holds = HasLocked(thread, file, descriptor, &has_files);
+  if (holds != Holds::kNo || has_files) return holds;
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%lld/task", static_cast<long long>(pid));
+  DIR* threads = opendir(path);
+  if (threads == nullptr) return holds;
+  Holds others = Holds::kNo;
+  while (const struct dirent* entry = readdir(threads)) {
+    const int64_t id = std::strtoll(entry->d_name, nullptr, 10);
+    if (id <= 0 || id == pid) continue;
+    std::snprintf(thread, sizeof thread, "%lld/task/%lld", static_cast<long long>(pid),
+                  static_cast<long long>(id));
+    others = HasLocked(thread, file, descriptor, &has_files);
+    if (has_files || others == Holds::kYes) break;  // they all have the same
+  }
+  closedir(threads);
+  return others;
 }
 
 // The number of a thread other than the first also has a /proc/number, and kill(2) takes it.
@@ -228,6 +288,28 @@ int Owner(int64_t pid, int64_t* uid) {
   if (line == std::string::npos) return -EINVAL;
   *uid = std::strtoll(status.c_str() + line + 6, nullptr, 10);
   return 0;
+}
+
+Role RoleOf(int64_t pid, int64_t file_owner) {
+  constexpr int kParent = 4;
+  constexpr int kFlags = 9;
+  constexpr unsigned long kIsKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
+  if (pid == 1) return IsMainProgramOfContainer(file_owner) ? Role::kOrdinary : Role::kInit;
+  std::string stat;
+  if (ReadProc(pid, "stat", &stat) == 0) {
+    const char* flags = StatField(stat, kFlags);
+    if (flags != nullptr && (std::strtoul(flags, nullptr, 10) & kIsKernelThread) != 0) {
+      return Role::kKernel;
+    }
+  }
+  // 0: it has none, or one outside of this PID namespace.
+  int64_t ancestor = getppid();
+  while (ancestor > 1 && ancestor != pid) {
+    const char* parent =
+        ReadProc(ancestor, "stat", &stat) == 0 ? StatField(stat, kParent) : nullptr;
+    ancestor = parent == nullptr ? 0 : std::strtoll(parent, nullptr, 10);
+  }
+  return ancestor == pid ? Role::kAncestor : Role::kOrdinary;
 }
 
 Holds HoldsLock(int64_t pid, const FileId& file, const std::string&, int descriptor) {

@@ -25,10 +25,13 @@ LockState LockWholeFile(int fd) {
     result = fcntl(fd, F_OFD_SETLK, &lock);
   } while (result != 0 && errno == EINTR);  // on a remote file system
   if (result == 0) return LockState::kFree;
-  // POSIX.1-2017, fcntl: these two mean that somebody else holds it. All others, that there are no
-  // locks here: a file system without them (its number for that differs), an old kernel, a seccomp
-  // filter.
-  return errno == EAGAIN || errno == EACCES ? LockState::kHeld : LockState::kUnsupported;
+  // POSIX.1-2017, fcntl: these two mean that somebody else has a lock; EBADF, that the file is open
+  // for reading only. All others, that there are no locks here: a file system without them (its
+  // number for that differs), an old kernel, a seccomp filter.
+  if (errno != EAGAIN && errno != EACCES && errno != EBADF) return LockState::kUnsupported;
+  int unused;
+  const LockState state = TestLock(fd, &unused);
+  return state == LockState::kFree ? LockState::kObstructed : state;
 }
 
 LockState TestLock(int fd, int* descriptor) {

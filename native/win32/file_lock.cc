@@ -48,7 +48,12 @@ LockState Test(HANDLE file, uint64_t offset, uint64_t length) {
 }  // namespace
 
 LockState LockPidFile(HANDLE file) {
-  if (!Lock(file, LOCKFILE_EXCLUSIVE_LOCK, kFirstByte, 1)) return Failure();
+  if (!Lock(file, LOCKFILE_EXCLUSIVE_LOCK, kFirstByte, 1)) {
+    if (Failure() != LockState::kHeld) return Failure();
+    // Whoever may read the file can lock its bytes.
+    const LockState state = TestPidFileLock(file);
+    return state == LockState::kFree ? LockState::kObstructed : state;
+  }
   FILETIME started;
   FILETIME unused;
   GetProcessTimes(GetCurrentProcess(), &started, &unused, &unused, &unused);
@@ -61,6 +66,17 @@ LockState LockPidFile(HANDLE file) {
   Unlock(file, kFirstByte, 1);
   return failure;
 }
+
+bool BlockHolders(HANDLE file) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (Lock(file, LOCKFILE_EXCLUSIVE_LOCK, kHolderRange, kHolderRangeLength - 1)) return true;
+    if (TestPidFileLock(file) != LockState::kFree) return false;
+    Sleep(1);
+  }
+  return false;
+}
+
+void UnblockHolders(HANDLE file) { Unlock(file, kHolderRange, kHolderRangeLength - 1); }
 
 LockState TestPidFileLock(HANDLE file) { return Test(file, kHolderRange, kHolderRangeLength - 1); }
 

@@ -22,6 +22,10 @@ LockState LockPidFile(HANDLE file);
 // Does anybody hold it?
 LockState TestPidFileLock(HANDLE file);
 
+// Keeps everybody from holding it, for a moment: false when somebody does hold it.
+bool BlockHolders(HANDLE file);
+void UnblockHolders(HANDLE file);
+
 // Does this process hold it? `started_at` is its creation time, in FILETIME's units.
 Holds TestHolder(HANDLE file, int64_t pid, int64_t started_at);
 

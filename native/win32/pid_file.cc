@@ -124,9 +124,17 @@ int ExaminePidFile(const std::string& path, FileReport* report, LockState* lock,
       OpenShared(native_path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS));
   if (!file.valid()) return LastUvError();
   const int error = FillReport(file.get(), report, failed_call);
-  if (error == 0 && report->kind == FileKind::kRegular) *lock = TestPidFileLock(file.get());
-  return error;
+  if (error != 0 || report->kind != FileKind::kRegular) return error;
+  // Both as of one moment: what is written under the lock must not be taken for a file without one.
+  for (;;) {
+    *lock = TestPidFileLock(file.get());
+    const int failed = FillReport(file.get(), report, failed_call);
+    if (failed != 0 || *lock != LockState::kFree) return failed;
+    if (TestPidFileLock(file.get()) != LockState::kHeld) return 0;
+  }
 }
+
+void AtFork(void (*)()) {}
 
 int PidFileHandle::Open(const std::string& path, bool* created) {
   const std::wstring native_path = NativePath(path);
@@ -140,11 +148,18 @@ int PidFileHandle::Open(const std::string& path, bool* created) {
   for (int round = 0; round < 2; ++round) {
     OwnedHandle file(OpenShared(native_path, kReadWrite | DELETE, CREATE_NEW, kFlags));
     *created = file.valid();
+    write_error_ = 0;
     if (!file.valid() && GetLastError() == ERROR_FILE_EXISTS) {
       file.Reset(OpenShared(native_path, kReadWrite | DELETE, OPEN_EXISTING, kFlags));
       // Whoever may write a file may not always delete it.
       if (!file.valid() && GetLastError() == ERROR_ACCESS_DENIED) {
         file.Reset(OpenShared(native_path, kReadWrite, OPEN_EXISTING, kFlags));
+      }
+      for (const DWORD access : {GENERIC_READ | DELETE, GENERIC_READ}) {
+        if (file.valid() || GetLastError() != ERROR_ACCESS_DENIED) break;
+        const int refused = LastUvError();
+        file.Reset(OpenShared(native_path, access, OPEN_EXISTING, kFlags));
+        if (file.valid()) write_error_ = refused;
       }
     }
     if (file.valid()) {
@@ -172,7 +187,15 @@ void PidFileHandle::Close() {
   native_ = -1;
 }
 
-LockState PidFileHandle::TryLock() { return LockPidFile(HandleOf(native_)); }
+LockState PidFileHandle::TryLock() {
+  if (!IsWritable()) {
+    const LockState state = TestPidFileLock(HandleOf(native_));
+    return state == LockState::kFree ? LockState::kObstructed : state;
+  }
+  const LockState state = LockPidFile(HandleOf(native_));
+  has_lock_ = state == LockState::kFree;
+  return state;
+}
 
 int PidFileHandle::Report(FileReport* report) {
   const char* failed_call;
@@ -197,6 +220,44 @@ int PidFileHandle::Write(const std::string& content) {
   FILETIME now;
   GetSystemTimePreciseAsFileTime(&now);
   SetFileTime(file, nullptr, nullptr, &now);
+  return 0;
+}
+
+int PidFileHandle::Replace(const std::string& path, const std::string& content,
+                           const std::string& mark, Replacement* result, LockState* lock) {
+  *result = Replacement::kImpossible;
+  // Files have no mode here, and their lists of rights are for their owner to choose: what can be locked
+  // is written in place.
+  if (has_lock_) return 0;
+  const HANDLE stale = HandleOf(native_);
+  if (!BlockHolders(stale)) {
+    if (TestPidFileLock(stale) == LockState::kHeld) *result = Replacement::kLost;
+    return 0;
+  }
+  // Deletes this file and no other, whatever its path names by now, so one of all who try succeeds
+  // with CREATE_NEW afterwards.
+  const bool deleted = IsStillAt(path) && Delete(stale);
+  UnblockHolders(stale);
+  if (!deleted) return 0;
+  PidFileHandle fresh;
+  bool created = false;
+  const int error = fresh.Open(path, &created);
+  if (error != 0) return error;
+  *result = Replacement::kLost;
+  if (!created) return 0;
+  *lock = fresh.TryLock();
+  if (*lock != LockState::kFree && *lock != LockState::kUnsupported) return 0;
+  const int unwritten = fresh.Write(*lock == LockState::kFree ? content + mark : content);
+  if (unwritten != 0) {
+    fresh.Remove(path);
+    return unwritten;
+  }
+  *result = Replacement::kDone;
+  Close();
+  native_ = fresh.native_;
+  write_error_ = 0;
+  has_lock_ = fresh.has_lock_;
+  fresh.native_ = -1;
   return 0;
 }
 

@@ -1,4 +1,6 @@
 #include <windows.h>
+// After windows.h, which it needs.
+#include <winternl.h>
 
 #include "other_process.h"
 #include "win32/error_codes.h"
@@ -66,6 +68,41 @@ bool StartedAt(HANDLE process, FILETIME* started) {
   return GetProcessTimes(process, started, &unused, &unused, &unused) != FALSE;
 }
 
+// What winternl.h does not name. ProcessBreakOnTermination: the system stops when it ends.
+constexpr auto kProcessBreakOnTermination = static_cast<PROCESSINFOCLASS>(29);
+
+bool IsCritical(int64_t pid) {
+  const Opened process(pid, kNoHandle);
+  ULONG critical = 0;
+  return process.error() == 0 &&
+         NtQueryInformationProcess(process.get(), kProcessBreakOnTermination, &critical,
+                                   sizeof critical, nullptr) >= 0 &&
+         critical != 0;
+}
+
+// 0 when nobody can tell.
+int64_t ParentOf(int64_t pid) {
+  // PROCESS_BASIC_INFORMATION, whose last member older headers call Reserved3.
+  struct {
+    PVOID exit_status, peb, affinity, priority;
+    ULONG_PTR pid, parent;
+  } basic = {};
+  const Opened process(pid, kNoHandle);
+  const bool known = process.error() == 0 &&
+                     NtQueryInformationProcess(process.get(), ProcessBasicInformation, &basic,
+                                               sizeof basic, nullptr) >= 0;
+  return known ? static_cast<int64_t>(basic.parent) : 0;
+}
+
+bool StartedNoLater(int64_t pid, int64_t other_pid) {
+  const Opened process(pid, kNoHandle);
+  const Opened other(other_pid, kNoHandle);
+  FILETIME started;
+  FILETIME other_started;
+  return process.error() == 0 && other.error() == 0 && StartedAt(process.get(), &started) &&
+         StartedAt(other.get(), &other_started) && Ticks(started) <= Ticks(other_started);
+}
+
 bool MayTerminate(HANDLE process) {
   HANDLE duplicate = nullptr;
   if (!DuplicateHandle(GetCurrentProcess(), process, GetCurrentProcess(), &duplicate,
@@ -111,6 +148,19 @@ int Describe(int64_t pid, Handle handle, Description* description) {
 }
 
 int Owner(int64_t, int64_t*) { return uv::kEnotsup; }
+
+Role RoleOf(int64_t pid, int64_t) {
+  constexpr int64_t kSystem = 4;
+  if (pid == kSystem) return Role::kKernel;
+  if (IsCritical(pid)) return Role::kInit;
+  int64_t child = Current();
+  // Nothing but a number: the parent may have ended, and the number may mean a younger process.
+  for (int64_t parent = ParentOf(child); parent > 0; child = parent, parent = ParentOf(child)) {
+    if (!StartedNoLater(parent, child)) break;
+    if (parent == pid) return Role::kAncestor;
+  }
+  return Role::kOrdinary;
+}
 
 Holds HoldsLock(int64_t pid, const FileId& id, const std::string& path, int) {
   const OwnedHandle process(OpenExactly(pid, PROCESS_QUERY_LIMITED_INFORMATION));

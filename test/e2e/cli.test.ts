@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
+import { contentHeldBy } from '../support/pid_file';
 import { onNodeOnLinux, withCommand } from '../support/platform';
 import { ROOT, RUNTIME } from '../support/runtime';
 import { commandLine } from '../support/shell';
@@ -346,6 +347,24 @@ describe('stop', () => {
     expect(unverified.stdout).toBe(`${pidFile}: process ${fixture.pid} has ended\n`);
     await fixture.end();
   });
+
+  test('what a killed daemon has left is not running, whoever has its number; status says why', async () => {
+    const fixture = await daemon({}, join(directory, 'other.pid'));
+    writeFileSync(pidFile, contentHeldBy(fixture.pid));
+    const why = `${pidFile}: not running (nobody holds the file any more; process ${fixture.pid} is another one)\n`;
+    expect(await daemoniker('status', pidFile)).toMatchObject({ code: 1, stdout: why });
+    expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 0, stdout: why });
+    expect(isAlive(fixture.pid)).toBe(true);
+  });
+});
+
+test('a process that hardly is a daemon is not signalled, and the message says how it can be', async () => {
+  writeFileSync(pidFile, `${process.pid}\n`); // an ancestor of the command
+  const refused = await daemoniker('send', pidFile, '0');
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/an ancestor of this process.*give --no-verify/);
+  expect((await daemoniker('status', pidFile)).code).toBe(4);
+  expect((await daemoniker('send', pidFile, '0', '--no-verify')).code).toBe(0);
 });
 
 // util-linux's script(1) runs a command on a terminal of its own.

@@ -6,6 +6,7 @@ import { addonPath, type NativeHelper } from '../support/addon';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy, deathWithoutHandler } from '../support/endings';
 import { start, type Fixture } from '../support/fixture';
+import { contentHeldBy } from '../support/pid_file';
 import { onUnix } from '../support/platform';
 import { run } from '../support/program';
 import { OWN_UID, SENT } from '../support/sending';
@@ -27,7 +28,7 @@ describe('send() of a signal:', () => {
     '%s reaches the custom handler with exactly one argument, the signal number',
     async (name, signal) => {
       const fixture = await daemon();
-      expect(readFileSync(pidFile, 'utf8')).toBe(`${fixture.pid}\n`);
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(fixture.pid));
 
       send(pidFile, signal);
 

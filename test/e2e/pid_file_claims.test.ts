@@ -6,12 +6,14 @@ import { PidFile, PidFileError, ping } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { locksOf } from '../support/locks';
+import { copyPackage } from '../support/package_copy';
+import { contentHeldBy } from '../support/pid_file';
 import { onLinux } from '../support/platform';
 import { startProgram } from '../support/processes';
 import { IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 
-const ours = `${process.pid}\n`;
+const ours = contentHeldBy(process.pid);
 const content = (): string | null => (existsSync(pidFile) ? readFileSync(pidFile, 'utf8') : null);
 
 describe('PidFile', () => {
@@ -121,7 +123,7 @@ describe('handlers of one process with one PID file', () => {
       pidFile,
     );
     for (const [index, name] of order.entries()) {
-      expect(content()).toBe(`${daemon.pid}\n`);
+      expect(content()).toBe(contentHeldBy(daemon.pid));
       await daemon.value(`kept.${name}.stop()`);
       expect(existsSync(pidFile)).toBe(index < 2);
     }
@@ -148,7 +150,7 @@ describe('handlers of one process with one PID file', () => {
     await daemon.value('(kept.first = PidFile.acquire($0), true)', pidFile);
     await daemon.value('(kept.second = PidFile.acquire($0), true)', other);
     await daemon.value('kept.first.release()');
-    expect(content()).toBe(`${daemon.pid}\n`);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
     await daemon.value('kept.second.release()');
     expect(content()).toBe(null);
   });
@@ -187,7 +189,7 @@ describe('worker threads', () => {
     const body =
       'const claim = daemoniker.PidFile.acquire(path); claim.release(); parentPort.postMessage("done");';
     for (let round = 0; round < 3; round++) await daemon.value(WORKER, pidFile, body, ROOT);
-    expect(content()).toBe(`${daemon.pid}\n`);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
     await daemon.value('kept.handler.stop()');
     expect(content()).toBe(null);
   });
@@ -198,7 +200,7 @@ describe('worker threads', () => {
       'daemoniker.PidFile.acquire(path); parentPort.postMessage("done"); parentPort.once("message", () => process.exit());';
     expect(await daemon.value(WORKER, pidFile, body, ROOT)).toBe('done');
     await daemon.value(ENDED);
-    expect(content()).toBe(`${daemon.pid}\n`);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
     daemon.fixture.tell(JSON.stringify(['process.exit(0)']));
     await daemon.fixture.end();
     expect(content()).toBe(null);
@@ -218,7 +220,7 @@ describe('worker threads', () => {
       });`,
     );
     const daemon = await startProgram([...RUNTIME, program, ROOT, pidFile], 'ended');
-    expect(content()).toBe(`${daemon.pid}\n`);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
     expect(ping(pidFile)).toBe(true);
   });
 
@@ -251,6 +253,20 @@ describe('worker threads', () => {
       null,
       null,
     ]);
+    expect(content()).toBe(null);
+  });
+
+  test('share it with another copy of the package, which has an addon of its own', async () => {
+    const copy = join(directory, 'copy');
+    copyPackage(copy);
+    const daemon = await Session.start();
+    await daemon.value('(kept.handler = new SignalHandler1($0).start(), true)', pidFile);
+    const body = `
+      daemoniker.PidFile.acquire(path).release();
+      parentPort.postMessage(daemoniker.ping(path));`;
+    expect(await daemon.value(WORKER, pidFile, body, copy)).toBe(true);
+    expect(content()).toBe(contentHeldBy(daemon.pid));
+    await daemon.value('kept.handler.stop()');
     expect(content()).toBe(null);
   });
 

@@ -11,11 +11,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { ping, send } from '../..';
+import { PidFile, ping, send } from '../..';
+import { addonPath } from '../support/addon';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
 import { start } from '../support/fixture';
+import { contentHeldBy } from '../support/pid_file';
 import { onNode, onUnix } from '../support/platform';
 import { IS_WINDOWS } from '../support/runtime';
 import { Session } from '../support/session';
@@ -90,13 +92,13 @@ describe('a holder that is killed', () => {
     await killed.value(START, pidFile);
     killed.fixture.kill('SIGKILL');
     await killed.fixture.end();
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${killed.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(killed.pid));
     expect(caught(() => send(pidFile, 'SIGTERM'))).toMatchObject({ code: 'ESRCH' });
     expect(ping(pidFile)).toBe(false);
 
     const next = await Session.start();
     await next.value(START, pidFile);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${next.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(next.pid));
     expect(ping(pidFile)).toBe(true);
     await next.value(STOP);
     expect(existsSync(pidFile)).toBe(false);
@@ -113,6 +115,24 @@ describe('a holder that is killed', () => {
     const next = await Session.start();
     await next.value(START, pidFile);
     process.kill(child, 'SIGKILL');
+  });
+
+  onUnix.test('frees it although a child that was forked without exec(3) lives on', async () => {
+    const killed = await Session.start();
+    await killed.value(START, pidFile);
+    const child = (await killed.value('require($0).fork()', addonPath())) as number;
+    try {
+      // The parent has not lost anything by that.
+      expect(ping(pidFile)).toBe(true);
+      expect(caught(() => PidFile.acquire(pidFile))).toMatchObject({ code: 'ERR_PID_FILE_LOCKED' });
+      killed.fixture.kill('SIGKILL');
+      await killed.fixture.end();
+      const next = await Session.start();
+      await next.value(START, pidFile);
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(next.pid));
+    } finally {
+      process.kill(child, 'SIGKILL');
+    }
   });
 
   test('by its own abort() too', async () => {
@@ -166,7 +186,7 @@ describe('a path that means something else by the time of stop()', () => {
     linkSync(pidFile, join(directory, 'link'));
     await daemon.value(STOP);
     expect(existsSync(pidFile)).toBe(false);
-    expect(readFileSync(join(directory, 'link'), 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(join(directory, 'link'), 'utf8')).toBe(contentHeldBy(daemon.pid));
   });
 
   test('the same at the end of the process', async () => {
@@ -191,7 +211,7 @@ describe('a path that means something else by the time of stop()', () => {
     async () => {
       unlinkSync(pidFile);
       await daemon.value('(kept.second = new SignalHandler1($0).start(), true)', pidFile);
-      expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
       await daemon.value(STOP);
       expect(existsSync(pidFile)).toBe(true);
       await daemon.value('kept.second.stop()');
@@ -208,6 +228,6 @@ test('a process that only sent a signal or asked leaves the file of the other al
   await asker.error(ACQUIRE, pidFile);
   asker.fixture.tell(JSON.stringify(['process.exit(0)']));
   await asker.fixture.end();
-  expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+  expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
   expect(ping(pidFile)).toBe(true);
 });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { directory, pidFile } from '../support/each_test';
 import { endAll, start } from '../support/fixture';
+import { contentHeldBy } from '../support/pid_file';
 import { Session } from '../support/session';
 
 /** Waits for the moment $1, as exactly as two processes can agree on one, and does it. */
@@ -40,7 +41,7 @@ test('of two daemons that race for one file exactly one wins, whatever it held',
     const results = await Promise.all(racers.map((racer) => racer.value(CLAIM, pidFile, moment)));
     const winner = results.indexOf('won') as 0 | 1;
     expect(results.filter((result) => result === 'won')).toHaveLength(1);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${racers[winner].pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(racers[winner].pid));
     const [code, pid] = results[1 - winner] as [string, number | null];
     expect(code).toBe('ERR_PID_FILE_LOCKED');
     expect([null, racers[winner].pid]).toContain(pid);
@@ -63,7 +64,7 @@ test('one stops while the other starts: the file is whole or gone', async () => 
     ]);
     expect(released).toBe('won');
     if (claimed === 'won') {
-      expect(readFileSync(pidFile, 'utf8')).toBe(`${pair[other].pid}\n`);
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(pair[other].pid));
       holder = other;
     } else {
       expect((claimed as string[])[0]).toBe('ERR_PID_FILE_LOCKED');
@@ -89,7 +90,7 @@ test('three that claim and release all the time are never two at once', async ()
         throw error;
       }
       fs.closeSync(fs.openSync($1, 'wx'));
-      if (fs.readFileSync($0, 'utf8') !== process.pid + '\\n') throw new Error('not our file');
+      if (fs.readFileSync($0, 'utf8').trim() !== String(process.pid)) throw new Error('not our file');
       fs.unlinkSync($1);
       claim.release();
       claims++;
@@ -108,7 +109,7 @@ test('daemons that start fresh at the same time: one is ready, the others fail',
     const said = await Promise.all(daemons.map((daemon) => daemon.hearsAny('ready', 'failed')));
     expect(said.map(({ event }) => event).sort()).toEqual(['failed', 'failed', 'ready']);
     const winner = said.find(({ event }) => event === 'ready');
-    expect(readFileSync(path, 'utf8')).toBe(`${String(winner?.['pid'])}\n`);
+    expect(readFileSync(path, 'utf8')).toBe(contentHeldBy(String(winner?.['pid'])));
     await endAll();
   }
 });

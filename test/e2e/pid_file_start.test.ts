@@ -19,6 +19,7 @@ import { directory, pidFile } from '../support/each_test';
 import { Fixture, PATIENCE_MS } from '../support/fixture';
 import { locksOf } from '../support/locks';
 import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
+import { contentHeldBy } from '../support/pid_file';
 import { onLinux, onUnix, testUnlessOn, withSymbolicLinks, withTools } from '../support/platform';
 import { Session } from '../support/session';
 
@@ -41,7 +42,7 @@ async function stranger(): Promise<Fixture> {
 test('a missing file is created with one line, the PID, and removed by stop()', async () => {
   const daemon = await Session.start();
   await daemon.value(START, pidFile);
-  expect(readFileSync(pidFile, 'latin1')).toBe(`${daemon.pid}\n`);
+  expect(readFileSync(pidFile, 'latin1')).toBe(contentHeldBy(daemon.pid));
   await daemon.value(STOP);
   expect(existsSync(pidFile)).toBe(false);
 });
@@ -50,7 +51,7 @@ test('after stop() the same handler can start again, with a new file', async () 
   const daemon = await Session.start();
   for (let round = 0; round < 3; round++) {
     await daemon.value(START, pidFile);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
     await daemon.value(STOP);
     expect(existsSync(pidFile)).toBe(false);
   }
@@ -69,7 +70,7 @@ test.each([
 
   const daemon = await Session.start();
   await daemon.value(START, pidFile);
-  expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+  expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
   await daemon.value(STOP);
   expect(existsSync(pidFile)).toBe(false);
 });
@@ -81,14 +82,14 @@ test('a file whose PID was reused by a process younger than the file blocks no s
 
   const daemon = await Session.start();
   await daemon.value(START, pidFile);
-  expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+  expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
 });
 
 test('a file written long ago by a longer PID is replaced to the last byte', async () => {
   writeFileSync(pidFile, '2147483647   \n\n');
   const daemon = await Session.start();
   await daemon.value(START, pidFile);
-  expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+  expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
 });
 
 describe('a file that names this process already', () => {
@@ -107,7 +108,7 @@ describe('a file that names this process already', () => {
     writeFileSync(pidFile, `${daemon.pid}\n`);
     utimesSync(pidFile, LONG_AGO, LONG_AGO);
     await daemon.value(START, pidFile);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
     expect(statSync(pidFile).mtime.getFullYear()).toBeGreaterThan(2001);
     await daemon.value(STOP);
     expect(existsSync(pidFile)).toBe(false);
@@ -133,7 +134,7 @@ describe('a file that names another live daemon', () => {
     await second.error(START, pidFile); // a handler that failed can try again
     await holder.value(STOP);
     await second.value(START, pidFile);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${second.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(second.pid));
   });
 
   test('which takes no locks: the same', async () => {
@@ -197,7 +198,7 @@ describe('the path', () => {
     await daemon.value('(kept.handler = new SignalHandler1("relative.pid"), true)');
     mkdirSync(join(directory, 'elsewhere'));
     await daemon.value('(kept.handler.start(), process.chdir("elsewhere"))');
-    expect(readFileSync(join(directory, 'relative.pid'), 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(join(directory, 'relative.pid'), 'utf8')).toBe(contentHeldBy(daemon.pid));
     expect(await daemon.value('kept.handler.pidFile')).toBe('relative.pid');
     await daemon.value(STOP);
     expect(existsSync(join(directory, 'relative.pid'))).toBe(false);
@@ -209,14 +210,14 @@ describe('the path', () => {
     await daemon.value('(kept.handler = new SignalHandler1(new URL($0)).start(), true)', [
       pathToFileURL(spaced).href,
     ]);
-    expect(readFileSync(spaced, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(spaced, 'utf8')).toBe(contentHeldBy(daemon.pid));
   });
 
   test('may be of any alphabet', async () => {
     const daemon = await Session.start();
     const path = join(directory, 'dæmøn-守护-👻.pid');
     await daemon.value(START, path);
-    expect(readFileSync(path, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(path, 'utf8')).toBe(contentHeldBy(daemon.pid));
     await daemon.value(STOP);
     expect(existsSync(path)).toBe(false);
   });
@@ -225,7 +226,7 @@ describe('the path', () => {
     const daemon = await Session.start();
     const longest = join(directory, `${'n'.repeat(251)}.pid`);
     await daemon.value(START, longest);
-    expect(readFileSync(longest, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(longest, 'utf8')).toBe(contentHeldBy(daemon.pid));
     await daemon.value(STOP);
     expect(await daemon.error(START, join(directory, 'n'.repeat(256)))).toMatchObject({
       isPidFileError: true,
@@ -238,7 +239,7 @@ describe('the path', () => {
     const path = join(deep, 'test.pid');
     const daemon = await Session.start();
     await daemon.value(START, path);
-    expect(readFileSync(path, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(path, 'utf8')).toBe(contentHeldBy(daemon.pid));
     send(path, 0);
     await daemon.value(STOP);
     expect(existsSync(path)).toBe(false);
@@ -522,11 +523,11 @@ asRoot('with other users', () => {
     chownSync(pidFile, NOBODY.uid, NOBODY.gid);
     const daemon = await Session.start(AS_NOBODY);
     await daemon.value(START, pidFile);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
     await daemon.value(STOP);
     expect(readFileSync(pidFile, 'utf8')).toBe('');
     await daemon.value(START, pidFile);
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
   });
 
   withTools('prlimit')('when the system has no more threads', () => {

@@ -1,5 +1,5 @@
 // The tools that administrators use on PID files, against a daemon that uses the package.
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
 import { asRoot } from '../support/nobody';
@@ -24,9 +24,10 @@ onUnix('on Unix', () => {
     expect(await daemon.hears('handled')).toMatchObject({ name: 'SIGINT' });
   });
 
-  test('what systemd reads as PIDFile=: one line with one number, readable for everybody', () => {
+  test('what systemd reads as PIDFile=: a first line with one number, readable for everybody', () => {
     // pid_file.c: read_one_line_file(), then parse_pid().
-    expect(readFileSync(pidFile, 'latin1')).toMatch(/^[1-9][0-9]*\n$/);
+    expect(readFileSync(pidFile, 'latin1')).toMatch(/^[1-9][0-9]*\n/);
+    expect(statSync(pidFile).mode & 0o777).toBe(0o644);
   });
 
   withTools('pkill')('procps', () => {

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture } from '../support/fixture';
 import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
+import { contentHeldBy } from '../support/pid_file';
 import { onNodeOnLinux, withTools } from '../support/platform';
 import { Session } from '../support/session';
 
@@ -118,7 +119,8 @@ onNodeOnLinux('with few descriptors left', () => {
       );
       await scarce.leaveAll();
       expect(error).toBe(existsSync(pidFile) ? undefined : 'EMFILE');
-      if (existsSync(pidFile)) expect(readFileSync(pidFile, 'utf8')).toBe(`${session.pid}\n`);
+      if (existsSync(pidFile))
+        expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(session.pid));
       if (error === undefined) await session.value('(kept.file.release(), true)');
       expect(existsSync(pidFile)).toBe(false);
     }
@@ -128,7 +130,7 @@ onNodeOnLinux('with few descriptors left', () => {
     const daemon = await Session.start();
     writeFileSync(pidFile, `${daemon.pid}\n`);
     expectTo('ERR_PID_FILE_LOCKED', await outcomes('(PidFile.acquire($0), "taken")'));
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
   });
 
   test('a handler starts, or everything is as before', async () => {

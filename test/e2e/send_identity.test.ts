@@ -6,6 +6,7 @@ import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { start } from '../support/fixture';
 import { AS_NOBODY, FOR_NOBODY, asRoot } from '../support/nobody';
+import { contentHeldBy } from '../support/pid_file';
 import { onLinux, onLinuxAndWindows, withTools } from '../support/platform';
 import { eventually, lockHolder, makeZombie, startProgram, stateOf } from '../support/processes';
 import { FIXTURES } from '../support/runtime';
@@ -228,8 +229,8 @@ onLinux('on Linux', () => {
     });
 
     test('asking takes no lock, so it never disturbs a daemon that is just starting', async () => {
-      writePidFile(process.pid);
       const asker = await Session.start();
+      writePidFile(asker.pid);
       const stop = join(directory, 'stop');
       // One attempt each time; the package itself would try again.
       const attempts = await startProgram(
@@ -356,6 +357,15 @@ asRoot('with other users and namespaces', () => {
         code: 'ERR_PID_FILE_LOCKED',
         pid: daemon.pid,
       });
+
+      daemon.fixture.kill('SIGKILL');
+      await daemon.fixture.end();
+      // Of a process of root, which it may not look at either, and need not.
+      writeFileSync(pidFile, contentHeldBy(process.pid));
+      expect(await nobody.value('ping($0)', pidFile)).toBe(false);
+      expect(await nobody.error('send($0, 0)', pidFile)).toMatchObject({
+        code: 'ERR_PID_FILE_STALE',
+      });
     });
   });
 
@@ -365,7 +375,7 @@ asRoot('with other users and namespaces', () => {
     test('a number of another PID namespace is ERR_PID_FILE_FOREIGN; start() is refused', async () => {
       const daemon = await Session.start({ wrapper });
       await daemon.value(START, pidFile);
-      expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(1));
       await daemon.value('send($0, 0)', pidFile); // inside it means the daemon
       const error = caught(() => send(pidFile, 0)); // here, init
       expect(error).toBeInstanceOf(PidFileError);
@@ -409,7 +419,7 @@ asRoot('with other users and namespaces', () => {
         null,
       ]);
       await inside.value(START, pidFile);
-      expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(1));
     });
 
     test('a container that starts again finds its old number, and takes the file over', async () => {
@@ -423,7 +433,7 @@ asRoot('with other users and namespaces', () => {
         );
         process.kill(init, 'SIGKILL');
         await daemon.fixture.end();
-        expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
+        expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(1));
         utimesSync(pidFile, LONG_AGO, LONG_AGO);
       }
     });

@@ -7,6 +7,7 @@ import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy, deathWithoutHandler } from '../support/endings';
 import { Fixture, SOON_MS, start } from '../support/fixture';
+import { contentHeldBy } from '../support/pid_file';
 import { onWindows } from '../support/platform';
 import { FIXTURES, RUNTIME } from '../support/runtime';
 import {
@@ -246,7 +247,7 @@ onWindows('console events', () => {
 onWindows('PID file', () => {
   test('others may read it, and delete it', async () => {
     const fixture = await daemon();
-    expect(readFileSync(pidFile, 'utf8')).toBe(`${fixture.pid}\n`);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(fixture.pid));
     unlinkSync(pidFile);
     fixture.tell('exit 3');
     expect(await fixture.end()).toMatchObject({ code: 3, stderr: '' });

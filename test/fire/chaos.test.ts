@@ -10,6 +10,7 @@ import { PidFile, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { endAll, type Ending, type Fixture } from '../support/fixture';
+import { contentHeldBy } from '../support/pid_file';
 import { onNodeOnLinux } from '../support/platform';
 import { eventually } from '../support/processes';
 import { run, type Tools } from '../support/program';
@@ -108,7 +109,7 @@ const contentOf = (path: string): string | null =>
 /** Nothing in the file leads to anybody; `before` it was left by another one that has died. */
 function expectNobody(pidFile: string, dead: Fixture, leaves: string, before: string | null): void {
   const content = contentOf(pidFile);
-  const possible = leaves === 'nothing' ? [null] : [null, '', `${dead.pid}\n`, before];
+  const possible = leaves === 'nothing' ? [null] : [null, '', contentHeldBy(dead.pid), before];
   expect(possible).toContain(content);
   const error = caught(() => send(pidFile, 0));
   if (content === null) expect(error).toMatchObject({ code: 'ENOENT' });
