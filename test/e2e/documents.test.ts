@@ -91,24 +91,31 @@ onNode('docs/recipes.md', () => {
   const recipes = codeBlocks('docs/recipes.md').filter(({ language }) => language === 'js');
   const names = recipes.map(({ code }) => /^\/\/ (\w+\.mjs)$/m.exec(code)?.[1] ?? 'unnamed');
 
-  test.each(names)('%s stays alive, and ends at SIGTERM with a connection kept alive', async (name) => {
-    const port = await freePort();
-    const { code } = recipes[names.indexOf(name)] as CodeBlock;
-    const path = write(name, { code: code.replaceAll('8080', String(port)) });
-    const program = new Fixture([...RUNTIME, path], { cwd: directory });
-    const agent = new Agent({ keepAlive: true });
-    const ask = (): Promise<number | undefined> =>
-      new Promise((resolve, reject) => {
-        get({ port, path: '/', agent, timeout: 1000 }, (response) => {
-          response.resume().on('end', () => resolve(response.statusCode));
-        })
-          .on('timeout', () => resolve(undefined)) // nobody answers plain HTTP there
-          .on('error', reject);
-      });
-    // Whatever it answers: there is no database.
-    for (let answered = false; !answered; ) answered = await ask().then(() => true, () => false);
-    program.kill('SIGTERM');
-    expect(await program.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
-    agent.destroy();
-  });
+  test.each(names)(
+    '%s stays alive, and ends at SIGTERM with a connection kept alive',
+    async (name) => {
+      const port = await freePort();
+      const { code } = recipes[names.indexOf(name)] as CodeBlock;
+      const path = write(name, { code: code.replaceAll('8080', String(port)) });
+      const program = new Fixture([...RUNTIME, path], { cwd: directory });
+      const agent = new Agent({ keepAlive: true });
+      const ask = (): Promise<number | undefined> =>
+        new Promise((resolve, reject) => {
+          get({ port, path: '/', agent, timeout: 1000 }, (response) => {
+            response.resume().on('end', () => resolve(response.statusCode));
+          })
+            .on('timeout', () => resolve(undefined)) // nobody answers plain HTTP there
+            .on('error', reject);
+        });
+      // Whatever it answers: there is no database.
+      for (let answered = false; !answered;)
+        answered = await ask().then(
+          () => true,
+          () => false,
+        );
+      program.kill('SIGTERM');
+      expect(await program.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+      agent.destroy();
+    },
+  );
 });

@@ -6,7 +6,7 @@ import autocannon from 'autocannon';
 import { SIGTERM, send, terminate } from '../..';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { Fixture, endAll } from '../support/fixture';
-import { onNodeOnUnix, onUnix, withCommand, withTools } from '../support/platform';
+import { onNodeOnUnix, withCommand, withTools } from '../support/platform';
 import { eventually, startProgram } from '../support/processes';
 import { ROOT, RUNTIME } from '../support/runtime';
 

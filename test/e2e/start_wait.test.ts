@@ -281,7 +281,7 @@ onNodeOnUnix.test(
         let current = fork();
         const { port } = await current.listens;
         await current.starts;
-        let isOver = false;
+        let isOver = false as boolean;
         let answers = 0;
         const asking = (async () => {
           for (; !isOver; answers++) await ask(port);

@@ -79,7 +79,7 @@ export function handlers(): void {
   handler.exitWithin();
 }
 
-export async function shuttingDown(): Promise<void> {
+export function shuttingDown(): void {
   const handler = new SignalHandler1(file, {
     shutdown: { within: 5000, signals: ['SIGTERM', 'SIGINT'], again: [], errors: true },
     signals: { SIGHUP: IGNORE_SIGNAL, 40: () => undefined },
@@ -93,7 +93,7 @@ export async function shuttingDown(): Promise<void> {
   new SignalHandler1(file, { shutdown: { signals: ['SIGTREM'] } });
   // @ts-expect-error: no such signal
   new SignalHandler1(file, { signals: { SIGHUPP: IGNORE_SIGNAL } });
-  const remove = handler.onShutdown('hook', async () => undefined, { timeout: 1000 });
+  const remove = handler.onShutdown('hook', () => Promise.resolve(), { timeout: 1000 });
   isExactly<() => void>()(remove);
   handler.onShutdown('hook', (reason) => isExactly<unknown>()(reason));
   // @ts-expect-error: misspelt
@@ -105,7 +105,7 @@ export async function shuttingDown(): Promise<void> {
   // @ts-expect-error: no such signal
   handler.setHandler('SIGHUPP', null);
   isExactly<SignalCallable | undefined>()(handler.getHandler('SIGHUP'));
-  isExactly<undefined>()(await handler.shutDown('reason'));
+  isExactly<Promise<void>>()(handler.shutDown('reason'));
 }
 
 export async function sending(): Promise<void> {
@@ -127,14 +127,15 @@ export async function sending(): Promise<void> {
   if (termination.outcome !== 'not-running') isExactly<number>()(termination.pid);
   if (termination.pid === null) isExactly<'not-running'>()(termination.outcome);
   // Each outcome can be told; no other can.
-  switch (termination.outcome) {
+  const { outcome } = termination;
+  switch (outcome) {
     case 'exited':
     case 'killed':
     case 'timeout':
     case 'not-running':
       break;
     default:
-      isExactly<never>()(termination.outcome);
+      isExactly<never>()(outcome);
   }
   // @ts-expect-error: what it is called in the DOM; here `signal` is the process's
   await terminate(file, { signal: AbortSignal.timeout(1) });
