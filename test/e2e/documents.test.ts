@@ -108,11 +108,15 @@ onNode('docs/recipes.md', () => {
             .on('error', reject);
         });
       // Whatever it answers: there is no database.
-      for (let answered = false; !answered;)
-        answered = await ask().then(
+      const early = program.ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
+      early.catch(() => undefined);
+      for (let answered = false; !answered;) {
+        const answer = ask().then(
           () => true,
           () => false,
         );
+        answered = await Promise.race([answer, early]);
+      }
       program.kill('SIGTERM');
       expect(await program.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
       agent.destroy();
