@@ -107,13 +107,14 @@ export class Registry {
     letGoOfPidFile();
     const isLast = this.#receivers.length === 1;
     this.#leaving.add(receiver);
+    // Some of its signals are given back: no arrival of those is recorded any more.
+    const gives = receiver.signums().some((signum) => !this.#stayingReceiverOf(signum));
     try {
       this.update();
     } finally {
-      // Whatever a 'removeListener' listener of somebody's throws. What was given back is recorded no
-      // more.
-      if (!this.#exiting) this.#deliverWaiting();
-      else if (isLast) this.native.discard();
+      // Whatever a 'removeListener' listener of somebody's throws.
+      if (isLast && this.#exiting) this.native.discard();
+      else if (gives && !this.#exiting) this.#deliverWaiting();
       this.#leaving.delete(receiver);
       this.#remove(receiver);
     }

@@ -150,6 +150,7 @@ onLinux('a running handler', () => {
           process.exit();
         },
         deadline: 60_000,
+        listeners: true, // without a warning, for which Node opens stderr
       });
       handler.start();
       handler.exitWithin(60_000);
