@@ -151,6 +151,7 @@ export class SIGINT extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGINT;
+  /** As of every error: the name of its class. */
   declare readonly name: 'SIGINT';
 }
 
@@ -169,6 +170,7 @@ export class SIGTERM extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGTERM;
+  /** As of every error: the name of its class. */
   declare readonly name: 'SIGTERM';
 }
 
@@ -191,6 +193,7 @@ export class SIGABRT extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGABRT;
+  /** As of every error: the name of its class. */
   declare readonly name: 'SIGABRT';
 }
 

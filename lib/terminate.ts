@@ -27,25 +27,22 @@ export interface TerminateOptions extends SendOptions {
 }
 
 /** How {@link terminate} ended. */
-export type Termination = Ended | NotRunning;
-
-/** There was a daemon. */
-interface Ended {
-  /** The process that was signalled. */
-  readonly pid: number;
-  /**
-   * - `'exited'`: the process is gone.
-   * - `'killed'`: it is gone, and SIGKILL was sent to it.
-   * - `'timeout'`: it still runs.
-   */
-  readonly outcome: 'exited' | 'killed' | 'timeout';
-}
-
-/** There was no such daemon; nothing was signalled. */
-interface NotRunning {
-  readonly pid: null;
-  readonly outcome: 'not-running';
-}
+export type Termination =
+  | {
+      /** The process that was signalled. */
+      readonly pid: number;
+      /**
+       * - `'exited'`: the process is gone.
+       * - `'killed'`: it is gone, and SIGKILL was sent to it.
+       * - `'timeout'`: it still runs.
+       */
+      readonly outcome: 'exited' | 'killed' | 'timeout';
+    }
+  | {
+      /** There was no such daemon; nothing was signalled. */
+      readonly pid: null;
+      readonly outcome: 'not-running';
+    };
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** A process in an uninterruptible system call outlives even SIGKILL for a while. */
