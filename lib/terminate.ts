@@ -41,6 +41,7 @@ export type Termination =
   | {
       /** There was no such daemon; nothing was signalled. */
       readonly pid: null;
+      /** The daemon does not run. */
       readonly outcome: 'not-running';
     };
 
