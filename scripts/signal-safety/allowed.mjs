@@ -118,6 +118,11 @@ export const WATCHER = {
       reason: "calls what the thread was started for: the watcher's is walked from there",
     },
     {
+      pattern: /^daemoniker::standard_error::WriteOrHang\(/,
+      reason:
+        'calls nothing for the watcher, and ClaimLine(), an atomic exchange, for the messenger',
+    },
+    {
       pattern: /^daemoniker::end::ResetTerminal\(/,
       reason: 'calls uv_tty_reset_mode(), which libuv documents as async-signal-safe',
     },

@@ -338,6 +338,8 @@ void Claims() {
         daemoniker::FileReport report;
         if (opened.shared) {
           EXPECT(claims.Report(opened.claim, &report) == 0 && report.content == content);
+          // The others get their turn before the next lock of this one puts it all in order.
+          std::this_thread::yield();
           ++shared;
         } else if (claims.TryLock(opened.claim) == daemoniker::LockState::kFree &&
                    claims.IsCurrent(opened.claim)) {
