@@ -213,7 +213,8 @@ const PLANTS = [
     law: LAWS.watcher,
     file: 'native/watcher.cc',
     find: 'messenger::Explain(line, detail);',
-    replace: 'Thread other; other.Start([](void*) { messenger::Explain(line, messenger::Detail::kStack); }, nullptr);',
+    replace:
+      'Thread other; other.Start([](void*) { messenger::Explain(line, messenger::Detail::kStack); }, nullptr);',
     include: '"thread.h"',
     found: /pthread_create/,
   },

@@ -15,7 +15,7 @@ import { NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
 import { only, onLinux, withTools } from '../support/platform';
 import { eventually, startProgram, stateOf } from '../support/processes';
-import { FIXTURES } from '../support/runtime';
+import { FIXTURES, IS_WINDOWS, NAME, VERSION } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -82,7 +82,9 @@ describe('a file that was written under a lock and is not locked any more', () =
   });
 });
 
-const canReplaceItself = 'execve' in process && process.platform !== 'win32';
+const [major = 0, minor = 0] = VERSION.split('.').map(Number);
+const hasExecve = major > 23 || (major === 23 && minor >= 11) || (major === 22 && minor >= 15);
+const canReplaceItself = NAME === 'node' && hasExecve && !IS_WINDOWS;
 only('a Node.js with process.execve()', canReplaceItself)('process.execve()', () => {
   test('frees the file, and the next program of that process removes it at its end', async () => {
     const daemon = await Session.start();

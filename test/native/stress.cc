@@ -343,7 +343,9 @@ void Claims() {
           ++shared;
         } else if (claims.TryLock(opened.claim) == daemoniker::LockState::kFree &&
                    claims.IsCurrent(opened.claim)) {
-          EXPECT(claims.Write(opened.claim, content) == 0);
+          bool won = false;
+          const char* failed_call = nullptr;
+          EXPECT(claims.Publish(opened.claim, content, "", &won, &failed_call) == 0 && won);
           claims.Confirm(opened.claim, true);
           ++claimed;
         }
