@@ -128,6 +128,8 @@ export function stage(root, directory, addon) {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
   const tools = ['fast-check', 'jest', 'node-gyp-build', 'ts-jest', 'typescript'];
   tools.push('autocannon', 'express'); // the examples'
+  tools.push('fastify', 'pg', 'ws'); // the recipes'
+  tools.push('@godaddy/terminus', 'close-with-grace', 'signal-exit'); // what others listen with
   const dependencies = Object.fromEntries(
     tools.map((name) => [name, lock.packages[`node_modules/${name}`].version]),
   );
