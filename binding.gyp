@@ -32,6 +32,7 @@
             "native/posix/end.cc",
             "native/posix/file_lock.cc",
             "native/posix/handler.cc",
+            "native/posix/notify.cc",
             "native/posix/pid_file.cc",
             "native/posix/stuck_stack.cc",
             "native/posix/thread.cc"
@@ -50,6 +51,7 @@
             "native/win32/error_codes.cc",
             "native/win32/file_id.cc",
             "native/win32/file_lock.cc",
+            "native/win32/notify.cc",
             "native/win32/overlapped.cc",
             "native/win32/pid_file.cc",
             "native/win32/process.cc",

@@ -134,6 +134,29 @@ export class SignalError extends DaemonikerException {
   }
 }
 
+/**
+ * The supervisor could not be notified. `code` says why: a system error's code, with `errno` and
+ * `syscall`, or `EAFNOSUPPORT` for a `NOTIFY_SOCKET` that is neither a path nor an abstract name.
+ */
+export class NotifyError extends DaemonikerException {
+  static {
+    nameAfterClass(this);
+  }
+
+  /** Why, in a word for programs. */
+  declare readonly code: string;
+  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  declare readonly errno?: number;
+  /** The system call that failed. */
+  declare readonly syscall?: string;
+
+  /** @hidden */
+  constructor(message: string, code: string, details: SystemErrorDetails = {}) {
+    super(message);
+    Object.assign(this, { code }, details);
+  }
+}
+
 export interface PidFileErrorDetails extends SystemErrorDetails {
   readonly pid?: number | null;
 }
@@ -198,6 +221,7 @@ export function systemErrorCode(errno: number): string {
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  ECONNREFUSED: 'nobody reads it',
   EADDRINUSE: 'another process has taken the name of its pipe',
   EAGAIN: 'the system has no more threads or processes to give',
   ENAMETOOLONG: 'the path or a part of it is longer than the system allows',

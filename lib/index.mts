@@ -2,6 +2,7 @@
 export {
   DaemonikerException,
   IGNORE_SIGNAL,
+  NotifyError,
   PidFile,
   PidFileError,
   ReceivedSignal,
@@ -10,6 +11,7 @@ export {
   SIGTERM,
   SignalError,
   SignalHandler1,
+  notify,
   ping,
   send,
   terminate,
@@ -18,6 +20,7 @@ export type {
   DiagnosticsMessages,
   ExitWithinOptions,
   HandlerMessage,
+  Notification,
   PidFileErrorCode,
   SendOptions,
   ShutdownHook,

@@ -1,5 +1,6 @@
 export {
   DaemonikerException,
+  NotifyError,
   PidFileError,
   SignalError,
   type PidFileErrorCode,
@@ -33,5 +34,6 @@ export type {
   SignalMessage,
 } from './diagnostics';
 export { PidFile } from './pid_file';
+export { notify, type Notification } from './notify';
 export { ping, send, type SendOptions } from './send';
 export { terminate, type TerminateOptions, type Termination } from './terminate';

@@ -165,6 +165,10 @@ export interface NativeBinding {
   confirmClaim(claim: number, removeAtEnd: boolean): void;
   releaseClaim(claim: number, removeNow: boolean): void;
 
+  notifySupervisor(socket: string, message: string): number;
+  /** CLOCK_MONOTONIC. */
+  monotonicMicroseconds(): number;
+
   openProcess(pid: number): { readonly handle: number } | Failure;
   closeProcess(handle: number): void;
   describeProcess(pid: number, handle: number): ProcessDescription | Failure;

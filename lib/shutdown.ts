@@ -11,6 +11,7 @@ import {
 } from './diagnostics';
 import { OURS } from './ending';
 import { SignalError, invalidArgType, invalidArgValue, quote } from './errors';
+import { notifyStopping } from './notify';
 import { registry } from './registry';
 import { ReceivedSignal, SIGNAL_NAMES, findSignum, whyNotHandled } from './signals';
 
@@ -206,6 +207,7 @@ export class Shutdown {
   #begin(reason: unknown): Promise<void> {
     if (this.#hooksHaveRun !== null) return this.#hooksHaveRun;
     registry.beginShutdown(this, this.#within);
+    notifyStopping(this.#within);
     // Before anything of the user's runs, which may begin it again.
     let settle: () => void = () => undefined;
     this.#hooksHaveRun = new Promise((resolve) => (settle = resolve));

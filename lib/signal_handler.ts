@@ -6,6 +6,7 @@ import { toBoolean, toMilliseconds, toOptions, toPath } from './arguments';
 import { SignalError, invalidArgType, invalidArgValue } from './errors';
 import { raise } from './ending';
 import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
+import { keepWatchdogQuiet } from './notify';
 import { prepareClaim, type Claim } from './pid_file';
 import { recordOf, type Arrival } from './record';
 import { registry, type Receiver } from './registry';
@@ -86,6 +87,12 @@ export interface SignalHandlerOptions {
    * @defaultValue false: they are not called, and a warning says so once
    */
   listeners?: boolean | undefined;
+  /**
+   * Keeps the watchdog of systemd (`WatchdogSec=`) quiet while the handler runs and the event loop turns, so
+   * that a stuck loop is what systemd sees. Does nothing elsewhere.
+   * @defaultValue false
+   */
+  watchdog?: boolean | undefined;
 }
 
 /** Handlers by the name or number of a signal. */
@@ -95,7 +102,14 @@ export type SignalHandlers = {
 
 type HandlerName = keyof typeof SIGNAL_CLASSES;
 const HANDLER_NAMES = Object.keys(SIGNAL_CLASSES) as HandlerName[];
-const OPTIONS = [...HANDLER_NAMES, 'deadline', 'signals', 'shutdown', 'listeners'] as const;
+const OPTIONS = [
+  ...HANDLER_NAMES,
+  'deadline',
+  'signals',
+  'shutdown',
+  'listeners',
+  'watchdog',
+] as const;
 
 /** Options of {@link SignalHandler1.exitWithin}. */
 export interface ExitWithinOptions {
@@ -148,6 +162,8 @@ class HandlerState implements Receiver {
   readonly shutdown: Shutdown;
   readonly #plan: ShutdownPlan | null;
   readonly #callsListeners: boolean;
+  readonly #hasWatchdog: boolean;
+  #leaveWatchdog = (): void => undefined;
   readonly #beginShutdown: SignalCallable;
   #referenced = false;
   /** What start() has made; `null` while it does not run. */
@@ -166,10 +182,12 @@ class HandlerState implements Receiver {
     deadline: number | undefined,
     plan: ShutdownPlan | null,
     callsListeners: boolean,
+    hasWatchdog: boolean,
   ) {
     this.pidFile = pidFile;
     this.deadline = deadline;
     this.#callsListeners = callsListeners;
+    this.#hasWatchdog = hasWatchdog;
     this.shutdown = new Shutdown(pidFile, plan?.within);
     this.#plan = plan;
     this.#beginShutdown = (signum) => void this.shutdown.begin(recordFor(signum));
@@ -228,6 +246,7 @@ class HandlerState implements Receiver {
       if (this.#plan?.errors === true) {
         for (const event of ERRORS) registry.native.hostProcess.on(event, this.shutdown.onError);
       }
+      if (this.#hasWatchdog) this.#leaveWatchdog = keepWatchdogQuiet();
       return this.#context;
     } catch (error) {
       this.#context = null;
@@ -307,6 +326,7 @@ class HandlerState implements Receiver {
     if (context === null) return false;
     // A handler that was called meanwhile may have stopped it, and started it again.
     const isStopped = (): boolean => this.#context !== context;
+    this.#leaveWatchdog();
     for (const event of ERRORS) registry.native.hostProcess.off(event, this.shutdown.onError);
     try {
       registry.stop(this, isStopped, () => {
@@ -515,7 +535,9 @@ export class SignalHandler1 {
     const path = pidFile === null ? null : toPath('pidFile', pidFile, ', or null for no PID file');
     const plan = toShutdownPlan(options.shutdown);
     const callsListeners = toBoolean('options.listeners', options.listeners, false);
-    const state = new HandlerState(path, toDeadline(options.deadline), plan, callsListeners);
+    const hasWatchdog = toBoolean('options.watchdog', options.watchdog, false);
+    const deadline = toDeadline(options.deadline);
+    const state = new HandlerState(path, deadline, plan, callsListeners, hasWatchdog);
     for (const [name, signum, handler] of handlersIn(options)) {
       if (plan?.signums.has(signum) === true) {
         throw invalidArgValue(

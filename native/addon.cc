@@ -11,6 +11,7 @@
 #include "end.h"
 #include "exit_wait.h"
 #include "messenger.h"
+#include "notify.h"
 #include "other_process.h"
 #include "pending.h"
 #include "pid_file_claims.h"
@@ -284,6 +285,17 @@ void ReleaseClaim(const CallbackInfo& info) {
   PidFileClaims::Instance().Release(Int(info, 0), Bool(info, 1));
 }
 
+// ---- The supervisor ----
+
+// (socket, message) => 0 | error
+Value NotifyTheSupervisor(const CallbackInfo& info) {
+  return Number(info, NotifySupervisor(Text(info, 0), Text(info, 1)));
+}
+
+Value MonotonicMicroseconds(const CallbackInfo& info) {
+  return Number(info, static_cast<double>(SteadyNanoseconds() / 1000));
+}
+
 // ---- Other processes ----
 
 // (pid) => { handle } | { error, syscall }; handle is -1 where the system has none
@@ -404,6 +416,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("isClaimCurrent", IsClaimCurrent);
   set("confirmClaim", ConfirmClaim);
   set("releaseClaim", ReleaseClaim);
+  set("notifySupervisor", NotifyTheSupervisor);
+  set("monotonicMicroseconds", MonotonicMicroseconds);
   set("openProcess", OpenProcess);
   set("closeProcess", CloseProcess);
   set("describeProcess", DescribeProcess);

@@ -1,23 +1,14 @@
-// A daemon that tells systemd when it is ready, and when it ends.
-import { execFileSync } from 'node:child_process';
+// A daemon that tells systemd when it is ready; that it ends, `shutdown` says.
 import { createServer } from 'node:http';
-import { SignalHandler1 } from 'daemoniker';
+import { SignalHandler1, notify } from 'daemoniker';
 
 const [pidFile = 'my-daemon.pid'] = process.argv.slice(2);
+const handler = new SignalHandler1(pidFile, { shutdown: 20_000, watchdog: true }).start();
+
 const server = createServer((request, response) => response.end('hello\n'));
-
-// systemd-notify(1) comes with systemd. Not under systemd, there is nobody to tell.
-function tellSystemd(...words) {
-  if (process.env.NOTIFY_SOCKET) execFileSync('systemd-notify', words);
-}
-
-const handler = new SignalHandler1(pidFile, { sigterm: shutDown }).start();
-
-function shutDown() {
-  handler.exitWithin(20_000); // sooner than TimeoutStopSec=, and it says so
-  tellSystemd('STOPPING=1');
-  server.close(() => process.exit());
+handler.onShutdown('http', () => {
   setInterval(() => server.closeIdleConnections(), 100); // each one, when it has its answer
-}
+  return new Promise((resolve) => server.close(resolve));
+});
 
-server.listen(process.env.PORT ?? 8080, () => tellSystemd('READY=1', 'STATUS=listening'));
+server.listen(process.env.PORT ?? 8080, () => notify({ ready: true, status: 'listening' }));

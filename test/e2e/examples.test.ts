@@ -135,7 +135,7 @@ describe('systemd', () => {
     });
   });
 
-  withTools('systemd-notify', 'python3')('the daemon', () => {
+  withTools('python3')('the daemon', () => {
     test('says when it is ready and when it ends', async () => {
       // Not a file: where the temporary directory is far down, its path would be too long for a socket.
       const socket = `@daemoniker-test-${process.pid}`;

@@ -1,0 +1,137 @@
+// What a service tells systemd, or another supervisor that speaks its protocol: sd_notify(3).
+import { toBoolean, toMilliseconds, toOptions } from './arguments';
+import { NotifyError, explainSystemError, invalidArgType, systemErrorCode } from './errors';
+import { native } from './native';
+
+/** What {@link notify} says, by name. */
+export interface Notification {
+  /** The service has started, or has finished reloading. */
+  ready?: boolean | undefined;
+  /** It reloads its configuration; `ready` follows. The time is added, as systemd requires. */
+  reloading?: boolean | undefined;
+  /** It is shutting down. */
+  stopping?: boolean | undefined;
+  /** A line for `systemctl status`. */
+  status?: string | undefined;
+  /** It is alive: resets the time of `WatchdogSec=`. */
+  watchdog?: boolean | undefined;
+  /** Milliseconds from now by which it asks for its present start, reload or stop to be waited for. */
+  extendTimeout?: number | undefined;
+}
+
+const NAMES = ['ready', 'reloading', 'stopping', 'status', 'watchdog', 'extendTimeout'] as const;
+
+/**
+ * Tells the supervisor how the service is doing, as sd_notify(3): systemd with `Type=notify`, and others
+ * that set `NOTIFY_SOCKET`. One datagram, sent natively; no other process is started, so
+ * `NotifyAccess=main` and a user without rights are enough.
+ *
+ * @param state - By name, or as sd_notify(3) has it: `'READY=1'`, `'STATUS=…'`, several by line feeds.
+ * @returns whether it was said: `false` when nobody listens, because `NOTIFY_SOCKET` is not set (outside
+ *   systemd, and on Windows)
+ * @throws NotifyError `ENOENT`, `ECONNREFUSED` (nobody serves that socket any more), `EACCES`,
+ *   `ENAMETOOLONG`, `EAGAIN` (the supervisor does not read), or another system error's code
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+ *
+ * @example
+ * ```js
+ * const { createServer } = require('node:http');
+ * const { notify } = require('daemoniker');
+ * createServer().listen(8080, () => notify({ ready: true, status: 'listening on 8080' }));
+ * ```
+ */
+export function notify(state: string | Notification): boolean {
+  const lines = typeof state === 'string' ? state : toLines(state);
+  const socket = process.env['NOTIFY_SOCKET'];
+  if (socket === undefined || socket === '' || process.platform === 'win32') return false;
+  if (lines === '') return true;
+  if (!/^[/@]/.test(socket)) {
+    throw new NotifyError(
+      `Cannot notify the supervisor: NOTIFY_SOCKET is '${socket}', which is neither a path nor an ` +
+        'abstract name (@…)',
+      'EAFNOSUPPORT',
+    );
+  }
+  const error = native.notifySupervisor(socket, withTime(lines));
+  if (error === 0) return true;
+  throw new NotifyError(
+    `Cannot notify the supervisor at '${socket}' (NOTIFY_SOCKET): ${explainSystemError(error)}`,
+    systemErrorCode(error),
+    { errno: error, syscall: 'sendto' },
+  );
+}
+
+function toLines(state: unknown): string {
+  const given = toOptions<Notification>(state, NAMES, 'state');
+  const lines: string[] = [];
+  const flag = (name: 'ready' | 'reloading' | 'stopping' | 'watchdog', line: string): void => {
+    if (toBoolean(`state.${name}`, given[name], false)) lines.push(line);
+  };
+  flag('ready', 'READY=1');
+  flag('reloading', 'RELOADING=1');
+  flag('stopping', 'STOPPING=1');
+  flag('watchdog', 'WATCHDOG=1');
+  if (given.status !== undefined) {
+    if (typeof given.status !== 'string') {
+      throw invalidArgType('state.status', 'of type string', given.status);
+    }
+    // A line feed would begin another assignment.
+    lines.push(`STATUS=${given.status.replaceAll('\n', ' ')}`);
+  }
+  if (given.extendTimeout !== undefined) {
+    const time = toMilliseconds('state.extendTimeout', given.extendTimeout, 'of type number');
+    lines.push(`EXTEND_TIMEOUT_USEC=${Math.round(time * 1000)}`);
+  }
+  return lines.join('\n');
+}
+
+/** systemd wants to know when a reload began (sd_notify(3), RELOADING=1). */
+function withTime(lines: string): string {
+  if (!/^RELOADING=1$/m.test(lines) || /^MONOTONIC_USEC=/m.test(lines)) return lines;
+  return `${lines}\nMONOTONIC_USEC=${native.monotonicMicroseconds()}`;
+}
+
+/**
+ * Whether this process is the one that the supervisor has started: what it says without being asked must
+ * not come from a child or a cluster worker, which inherits the socket.
+ */
+function isService(): boolean {
+  const { env, pid } = process;
+  if (env['NOTIFY_SOCKET'] === undefined) return false;
+  for (const name of ['SYSTEMD_EXEC_PID', 'WATCHDOG_PID']) {
+    if (env[name] !== undefined) return env[name] === String(pid);
+  }
+  // An older systemd. A child that Node forked has a channel to its parent.
+  return process.send === undefined;
+}
+
+/** A shutdown has begun that may take so long, in milliseconds. Says nothing if it cannot. */
+export function notifyStopping(within: number): void {
+  quietly({ stopping: true, extendTimeout: within + STOPPING_MARGIN_MS });
+}
+
+/** Until the process is gone after the last thing that we can do about it. */
+const STOPPING_MARGIN_MS = 2000;
+
+/**
+ * Keeps the watchdog of the service (`WatchdogSec=`) quiet, from the event loop, for as long as that turns.
+ * Returns what ends it.
+ */
+export function keepWatchdogQuiet(): () => void {
+  const microseconds = Number(process.env['WATCHDOG_USEC']);
+  if (!(microseconds > 0) || !isService()) return () => undefined;
+  // sd_watchdog_enabled(3): at half of the time.
+  const timer = setInterval(() => quietly({ watchdog: true }), microseconds / 2000);
+  timer.unref();
+  quietly({ watchdog: true });
+  return () => clearInterval(timer);
+}
+
+function quietly(state: Notification): void {
+  if (!isService()) return;
+  try {
+    notify(state);
+  } catch {
+    // Nobody has asked for it, and nothing depends on it.
+  }
+}

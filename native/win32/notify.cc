@@ -1,0 +1,9 @@
+#include "notify.h"
+
+#include "win32/error_codes.h"
+
+namespace daemoniker {
+
+int NotifySupervisor(const std::string&, const std::string&) { return uv::kEnotsup; }
+
+}  // namespace daemoniker

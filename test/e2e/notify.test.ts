@@ -1,0 +1,181 @@
+// What systemd hears, by a receiver that stands in for it: the protocol is one of datagrams.
+import { join } from 'node:path';
+import { notify } from '../..';
+import { caught } from '../support/caught';
+import { directory } from '../support/each_test';
+import { Fixture } from '../support/fixture';
+import { onLinux, onUnix, withTools } from '../support/platform';
+import { startProgram } from '../support/processes';
+import { run } from '../support/program';
+
+/** Prints each datagram as a line of JSON: `{"event":"heard","text":…,"pid":…}`. */
+const RECEIVER = `
+import json, socket, struct, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+if hasattr(socket, 'SO_PASSCRED'): s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+s.bind(sys.argv[1].replace('@', '\\0', 1))
+print('bound')
+while True:
+    text, ancillary, _, _ = s.recvmsg(4096, 1024)
+    pid = struct.unpack('iII', ancillary[0][2])[0] if ancillary else None
+    print(json.dumps({'event': 'heard', 'text': text.decode(), 'pid': pid}))
+`;
+
+async function listen(socket: string): Promise<Fixture> {
+  return startProgram(['python3', '-uc', RECEIVER, socket], 'bound');
+}
+
+const before = process.env['NOTIFY_SOCKET'];
+afterEach(() => {
+  if (before === undefined) delete process.env['NOTIFY_SOCKET'];
+  else process.env['NOTIFY_SOCKET'] = before;
+});
+
+test('nobody listens: false, and nothing happens', () => {
+  delete process.env['NOTIFY_SOCKET'];
+  expect(notify('READY=1')).toBe(false);
+  expect(notify({ ready: true })).toBe(false);
+});
+
+withTools('python3')('notify()', () => {
+  onLinux.test.each(['a path', 'an abstract name'])('speaks to %s', async (kind) => {
+    const socket =
+      kind === 'a path' ? join(directory, 'notify') : `@daemoniker-notify-${process.pid}`;
+    const supervisor = await listen(socket);
+    process.env['NOTIFY_SOCKET'] = socket;
+    expect(notify('READY=1\nSTATUS=by hand')).toBe(true);
+    expect(await supervisor.hears('heard')).toMatchObject({
+      text: 'READY=1\nSTATUS=by hand',
+      pid: process.pid, // and not that of a helper
+    });
+    expect(notify({ status: 'two\nlines', watchdog: true, extendTimeout: 1500 })).toBe(true);
+    expect(await supervisor.hears('heard')).toMatchObject({
+      text: 'WATCHDOG=1\nSTATUS=two lines\nEXTEND_TIMEOUT_USEC=1500000',
+    });
+  });
+
+  onLinux.test('says since when it reloads, by the clock that systemd compares with', async () => {
+    const socket = join(directory, 'notify');
+    const supervisor = await listen(socket);
+    process.env['NOTIFY_SOCKET'] = socket;
+    for (const state of ['RELOADING=1', { reloading: true }]) {
+      const earliest = process.hrtime.bigint() / 1000n;
+      notify(state);
+      const latest = process.hrtime.bigint() / 1000n;
+      const { text } = (await supervisor.hears('heard')) as unknown as { text: string };
+      const [, time = ''] = /^RELOADING=1\nMONOTONIC_USEC=(\d+)$/.exec(text) ?? [];
+      expect(BigInt(time)).toBeGreaterThanOrEqual(earliest);
+      expect(BigInt(time)).toBeLessThanOrEqual(latest);
+    }
+  });
+
+  onUnix.test('a shutdown says that it stops, and how long it may take', async () => {
+    const socket = join(directory, 'notify');
+    const supervisor = await listen(socket);
+    const env = { ...process.env, NOTIFY_SOCKET: socket };
+    const daemon = run(
+      ({ daemoniker, signalMyself }) => {
+        delete process.env['SYSTEMD_EXEC_PID'];
+        delete process.env['WATCHDOG_PID'];
+        new daemoniker.SignalHandler1(null, { shutdown: 3000 }).start();
+        setInterval(() => undefined, 1000);
+        signalMyself('SIGTERM');
+      },
+      [],
+      { env },
+    );
+    expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+    expect(await supervisor.hears('heard')).toMatchObject({
+      text: 'STOPPING=1\nEXTEND_TIMEOUT_USEC=5000000',
+    });
+  });
+
+  // They inherit the socket, and would end the service.
+  onUnix.test.each([
+    ['SYSTEMD_EXEC_PID', 'names another process'],
+    ['WATCHDOG_PID', 'names another process'],
+    ['NODE_CHANNEL_FD', 'was there: a child that Node forked'],
+  ])('a shutdown says nothing if %s %s', async (name) => {
+    const socket = join(directory, 'notify');
+    const supervisor = await listen(socket);
+    const env = { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '100000' };
+    const daemon = run(
+      ({ daemoniker, say, args }) => {
+        const [name = ''] = args;
+        delete process.env['SYSTEMD_EXEC_PID'];
+        delete process.env['WATCHDOG_PID'];
+        if (name === 'NODE_CHANNEL_FD') process.send = () => true;
+        else process.env[name] = '1';
+        const handler = new daemoniker.SignalHandler1(null, { shutdown: true, watchdog: true });
+        handler.start();
+        handler.onShutdown('last', () => {
+          say('asked');
+          daemoniker.notify('STATUS=asked');
+        });
+        void handler.shutDown();
+      },
+      [name],
+      { env },
+    );
+    expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+    expect(await supervisor.hears('heard')).toMatchObject({ text: 'STATUS=asked' });
+  });
+
+  onUnix.test(
+    '{ watchdog: true } is heard while the event loop turns, and not while it is stuck',
+    async () => {
+      const socket = join(directory, 'notify');
+      const supervisor = await listen(socket);
+      const env = { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '200000' };
+      const daemon = run(
+        ({ daemoniker, say, onCommand }) => {
+          process.env['WATCHDOG_PID'] = String(process.pid);
+          delete process.env['SYSTEMD_EXEC_PID'];
+          new daemoniker.SignalHandler1(null, { watchdog: true }).start();
+          onCommand(() => {
+            daemoniker.notify('STATUS=stuck');
+            say('stuck');
+            for (;;);
+          });
+          say('ready');
+        },
+        [],
+        { env },
+      );
+      await daemon.hears('ready');
+      for (let round = 0; round < 4; round++) {
+        expect(await supervisor.hears('heard')).toMatchObject({ text: 'WATCHDOG=1' });
+      }
+      daemon.tell('be stuck');
+      await daemon.hears('stuck');
+      daemon.kill('SIGKILL');
+      await daemon.end();
+      expect(supervisor.said.at(-1)).toMatchObject({ text: 'STATUS=stuck' });
+    },
+  );
+
+  onUnix.test.each([
+    ['nothing', 'ENOENT', 'no such file'],
+    ['x'.repeat(200), 'ENAMETOOLONG', 'longer than the system allows'],
+    ['vsock:2:1', 'EAFNOSUPPORT', 'neither a path nor an abstract name'],
+  ])('a socket that cannot be reached (%s) is %s', (name, code, reason) => {
+    process.env['NOTIFY_SOCKET'] = name.includes(':') ? name : join('/', name);
+    const error = caught(() => notify('READY=1'));
+    expect(error).toMatchObject({ name: 'NotifyError', code });
+    expect(error.message).toContain('NOTIFY_SOCKET');
+    expect(error.message).toContain(reason);
+    return Promise.resolve();
+  });
+});
+
+test.each([
+  [1, 'ERR_INVALID_ARG_TYPE', 'state'],
+  [{ raedy: true }, 'ERR_INVALID_ARG_VALUE', 'did you mean ready?'],
+  [{ ready: 1 }, 'ERR_INVALID_ARG_TYPE', 'state.ready'],
+  [{ status: 1 }, 'ERR_INVALID_ARG_TYPE', 'state.status'],
+  [{ extendTimeout: -1 }, 'ERR_OUT_OF_RANGE', 'state.extendTimeout'],
+])('notify(%j): %s, naming the argument', (state, code, named) => {
+  const error = caught(() => notify(state as object));
+  expect(error).toMatchObject({ code });
+  expect(error.message).toContain(named);
+});
