@@ -91,35 +91,34 @@ withTools('python3')('notify()', () => {
   });
 
   // They inherit the socket, and would end the service.
-  onUnix.test.each([
-    ['SYSTEMD_EXEC_PID', 'names another process'],
-    ['WATCHDOG_PID', 'names another process'],
-    ['NODE_CHANNEL_FD', 'was there: a child that Node forked'],
-  ])('a shutdown says nothing if %s %s', async (name) => {
-    const socket = join(directory, 'notify');
-    const supervisor = await listen(socket);
-    const env = { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '100000' };
-    const daemon = run(
-      ({ daemoniker, say, args }) => {
-        const [name = ''] = args;
-        delete process.env['SYSTEMD_EXEC_PID'];
-        delete process.env['WATCHDOG_PID'];
-        if (name === 'NODE_CHANNEL_FD') process.send = () => true;
-        else process.env[name] = '1';
-        const handler = new daemoniker.SignalHandler1(null, { shutdown: true, watchdog: true });
-        handler.start();
-        handler.onShutdown('last', () => {
-          say('asked');
-          daemoniker.notify('STATUS=asked');
-        });
-        void handler.shutDown();
-      },
-      [name],
-      { env },
-    );
-    expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
-    expect(await supervisor.hears('heard')).toMatchObject({ text: 'STATUS=asked' });
-  });
+  onUnix.test.each(['SYSTEMD_EXEC_PID', 'WATCHDOG_PID', 'NODE_CHANNEL_FD'])(
+    'a shutdown, and a watchdog, say nothing where %s shows that this is not the service',
+    async (name) => {
+      const socket = join(directory, 'notify');
+      const supervisor = await listen(socket);
+      const env = { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '100000' };
+      const daemon = run(
+        ({ daemoniker, say, args }) => {
+          const [name = ''] = args;
+          delete process.env['SYSTEMD_EXEC_PID'];
+          delete process.env['WATCHDOG_PID'];
+          if (name === 'NODE_CHANNEL_FD') process.send = () => true;
+          else process.env[name] = '1';
+          const handler = new daemoniker.SignalHandler1(null, { shutdown: true, watchdog: true });
+          handler.start();
+          handler.onShutdown('last', () => {
+            say('asked');
+            daemoniker.notify('STATUS=asked');
+          });
+          void handler.shutDown();
+        },
+        [name],
+        { env },
+      );
+      expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+      expect(await supervisor.hears('heard')).toMatchObject({ text: 'STATUS=asked' });
+    },
+  );
 
   onUnix.test(
     '{ watchdog: true } is heard while the event loop turns, and not while it is stuck',
@@ -158,7 +157,7 @@ withTools('python3')('notify()', () => {
     ['nothing', 'ENOENT', 'no such file'],
     ['x'.repeat(200), 'ENAMETOOLONG', 'longer than the system allows'],
     ['vsock:2:1', 'EAFNOSUPPORT', 'neither a path nor an abstract name'],
-  ])('a socket that cannot be reached (%s) is %s', (name, code, reason) => {
+  ] as const)('a socket that cannot be reached is an error: %s', ([name, code, reason]) => {
     process.env['NOTIFY_SOCKET'] = name.includes(':') ? name : join('/', name);
     const error = caught(() => notify('READY=1'));
     expect(error).toMatchObject({ name: 'NotifyError', code });
