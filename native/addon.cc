@@ -55,7 +55,6 @@ Value StartThreads(const CallbackInfo& info) {
 
 // Those that an exit limit needs stay.
 void StopThreads(const CallbackInfo&) {
-  watcher::ClearSignalLimits();
   if (watcher::HasExitLimit()) return;
   watcher::Stop();
   messenger::Stop();
