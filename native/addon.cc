@@ -60,7 +60,6 @@ Value StartThreads(const CallbackInfo& info) {
 
 // Those that an exit limit needs stay.
 void StopThreads(const CallbackInfo&) {
-  watcher::ClearSignalLimits();
   if (watcher::LimitsExit()) return;
   watcher::Stop();
   messenger::Stop();
