@@ -68,8 +68,8 @@ export interface SignalHandlerOptions {
    */
   deadline?: number | null | undefined;
   /**
-   * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64). What
-   * such a signal does is restored by `stop()`.
+   * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64, on
+   * musl 35 to 64). What such a signal does is restored by `stop()`.
    */
   signals?: SignalHandlers | undefined;
   /**
@@ -196,7 +196,10 @@ class HandlerState implements Receiver {
       throw invalidArgType(name, 'of type function, IGNORE_SIGNAL, null or undefined', handler);
     }
     const none = THREE.includes(signum) ? DEFAULT_HANDLER : undefined;
-    this.#handlers[signum] = (handler as SignalCallable | undefined | null) ?? none;
+    const next = (handler as SignalCallable | undefined | null) ?? none;
+    // What waits has come for the handler that goes.
+    if (next === undefined && this.runs && this.takes(signum)) registry.deliverWaiting();
+    this.#handlers[signum] = next;
     if (this.runs) registry.update();
   }
 
@@ -221,6 +224,7 @@ class HandlerState implements Receiver {
 
   /** Takes the signals; on failure everything is as before. */
   #take(): AsyncResource {
+    this.shutdown.renew();
     try {
       // Handlers see the AsyncLocalStorage of their start(), and not of whoever was first.
       this.#context = new AsyncResource('SignalHandler1');
@@ -422,11 +426,14 @@ function isBeingDebugged(): boolean {
   }
 }
 
-function requireMainThread(method: string): void {
+function isMainThread(): boolean {
   // Not before it is needed: loading it takes as long as the rest of this package.
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
-  const threads = require('node:worker_threads') as typeof import('node:worker_threads');
-  if (threads.isMainThread) return;
+  return (require('node:worker_threads') as typeof import('node:worker_threads')).isMainThread;
+}
+
+function requireMainThread(method: string): void {
+  if (isMainThread()) return;
   throw new SignalError(
     `SignalHandler1.${method}() works on the main thread only: signals belong to the process, ` +
       'not to a worker',
@@ -665,7 +672,7 @@ export class SignalHandler1 {
 
   /** Runs the hooks as `shutDown()`, without the exit, and stops; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this[STATE].shutdown.beginWithoutExit();
+    await this[STATE].shutdown.beginWithoutExit(isMainThread());
     this.stop();
   }
 

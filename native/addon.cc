@@ -176,9 +176,13 @@ void SetRunning(const CallbackInfo& info) {
   shutdown::SetRunning(running);
 }
 
-void FinishShutdown(const CallbackInfo&) { shutdown::Finish(); }
+void FinishShutdown(const CallbackInfo&) {
+  if (shutdown::Finish()) watcher::Notify();
+}
 
-void FinishUnseenShutdown(const CallbackInfo&) { shutdown::FinishUnlessSeen(); }
+void FinishUnseenShutdown(const CallbackInfo&) {
+  if (shutdown::FinishUnlessSeen()) watcher::Notify();
+}
 
 void DieAtExit(const CallbackInfo& info) { end::DieAtExit(Int(info, 0)); }
 
@@ -369,6 +373,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // The process object of the realm that the addon was loaded into, which is the host's even inside
   // Jest's sandbox, where `process` is a copy.
   exports.Set("hostProcess", env.Global().Get("process"));
+
+  const dispositions::Range real_time = dispositions::RealTimeSignals();
+  exports.Set("firstRealTimeSignal", real_time.first);
+  exports.Set("lastRealTimeSignal", real_time.last);
 
   const auto set = [&](const char* name, auto function) {
     exports.Set(name, Napi::Function::New(env, function, name));
