@@ -202,7 +202,7 @@ test('background: it outlives what started it and ends by `daemoniker stop`', as
 });
 
 onUnix('reload', () => {
-  test('SIGHUP reads the configuration anew, and a bad one is not taken', async () => {
+  test('SIGHUP reads the configuration again, and a bad one is not taken', async () => {
     const config = join(directory, 'config.json');
     writeFileSync(config, '{"level":1}');
     const daemon = await startProgram(runs('reload/daemon.mjs', pidFile, config), 'running');
