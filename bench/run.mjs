@@ -38,7 +38,7 @@ const runtimes = values.peers
       RUNTIMES.filter(({ name }) => /^(?:Bun|Deno) /.test(name)),
     )
   : [];
-const storm = await measureStorm(rounds, buildSender());
+const storm = await measureStorm(3 * rounds, buildSender());
 const named = process.platform === 'linux' ? await measureNamed() : null;
 const start = measureStart(rounds);
 const growth = await measureGrowth();
@@ -131,7 +131,8 @@ if (wakeUps !== null) {
 
 const report = `# Benchmarks
 
-Written by \`npm run bench -- --peers\`. Ratios of medians over ${rounds} rounds in which the peers took turns;
+Written by \`npm run bench -- --peers\`. Ratios of medians over ${rounds} rounds in which the peers took turns
+(of the storms, which scatter most, three times as many);
 absolute figures depend on the machine and on what else it does.
 
 Machine: ${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.version}.

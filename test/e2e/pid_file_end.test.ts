@@ -207,7 +207,7 @@ describe('a path that means something else by the time of stop()', () => {
   });
 
   onUnix.test(
-    'a deleted file is made anew by the next handler, which outlives the first',
+    'a deleted file is made again by the next handler, which outlives the first',
     async () => {
       unlinkSync(pidFile);
       await daemon.value('(kept.second = new SignalHandler1($0).start(), true)', pidFile);

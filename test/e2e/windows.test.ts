@@ -109,13 +109,16 @@ async function slowDown(fixture: Fixture, change: 'take' | 'giveBack'): Promise<
 }
 
 onWindows('a signal is not refused', () => {
+  // Again and again, because the pipe's end meets the request at another point each time.
   test('while others are given back: there is no handler any more', async () => {
-    const fixture = await daemon();
-    await slowDown(fixture, 'giveBack');
-    fixture.tell('stop');
-    await fixture.hears('giveBack');
-    fixture.kill('SIGINT');
-    expect(await fixture.end()).toMatchObject(deathWithoutHandler('SIGINT'));
+    for (let round = 0; round < 8; round++) {
+      const fixture = await daemon();
+      await slowDown(fixture, 'giveBack');
+      fixture.tell('stop');
+      await fixture.hears('giveBack');
+      fixture.kill('SIGINT');
+      expect(await fixture.end()).toMatchObject(deathWithoutHandler('SIGINT'));
+    }
   });
 
   test('while others are taken: it is handled', async () => {
