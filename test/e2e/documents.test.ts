@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SIGTERM, ping, send, terminate } from '../..';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
+import { deathBy } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';
 import { onNode } from '../support/platform';
 import { codeBlocks, type CodeBlock } from '../support/markdown';
