@@ -33,8 +33,8 @@ enum class After {
 // recorded any more. Whether `between` succeeds makes no difference.
 void GiveBack(int signum, After after, const Between& between);
 
-// The numbers of real-time signals, which have no names: what SIGRTMIN and SIGRTMAX say, because the
-// C library keeps some for itself. `last` is less than `first` where there are none.
+// The numbers of real-time signals, which have no names: what SIGRTMIN and SIGRTMAX say, because
+// the C library keeps some for itself. `last` is less than `first` where there are none.
 struct Range {
   int first = 1;
   int last = 0;

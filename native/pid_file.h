@@ -52,8 +52,8 @@ int ExaminePidFile(const std::string& path, FileReport* report, LockState* lock,
 // What became of the attempt to put a new file in the place of a stale one.
 enum class Replacement { kDone, kLost, kImpossible };
 
-// Calls this in every child that is forked without exec(3), where it may only do what a signal handler
-// may. Windows has no such children.
+// Calls this in every child that is forked without exec(3), where it may only do what a signal
+// handler may. Windows has no such children.
 void AtFork(void (*in_child)());
 
 class PidFileHandle {
@@ -63,8 +63,8 @@ class PidFileHandle {
   PidFileHandle& operator=(const PidFileHandle&) = delete;
   ~PidFileHandle() { Close(); }
 
-  // For writing, or for reading if it may not be written; created with mode 0644 less the umask when
-  // missing; a symbolic link at `path` is ELOOP. `created` tells whether it was missing.
+  // For writing, or for reading if it may not be written; created with mode 0644 less the umask
+  // when missing; a symbolic link at `path` is ELOOP. `created` tells whether it was missing.
   int Open(const std::string& path, bool* created);
   void Close();
   bool IsWritable() const { return write_error_ == 0; }

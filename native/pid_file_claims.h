@@ -20,8 +20,8 @@ class PidFileClaims {
   static PidFileClaims& Instance();
 
   struct Opened {
-    int error = 0;         // 0, or a libuv error number
-    int claim = 0;         // number of the claim, from 1
+    int error = 0;          // 0, or a libuv error number
+    int claim = 0;          // number of the claim, from 1
     bool created = false;   // the file was missing
     bool writable = false;  // this process may write it
     bool shared = false;    // this process holds it already: nothing more to do than Release()

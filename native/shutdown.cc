@@ -91,7 +91,8 @@ void Begin(int64_t limit) {
     return;
   }
   const int64_t begun = begun_ns.load();
-  if (begun != kCondemned && now_ns + limit < begun + Limit()) limit_ns.store(now_ns + limit - begun);
+  if (begun != kCondemned && now_ns + limit < begun + Limit())
+    limit_ns.store(now_ns + limit - begun);
 }
 
 bool Finish() {

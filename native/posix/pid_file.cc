@@ -83,8 +83,8 @@ bool IsAt(int fd, const char* path) {
   return fstat(fd, &held) == 0 && lstat(path, &named) == 0 && IdOf(held) == IdOf(named);
 }
 
-// A name in the directory of `path` that nobody else uses. Short, as that of `path` may be as long as
-// names can be.
+// A name in the directory of `path` that nobody else uses. Short, as that of `path` may be as long
+// as names can be.
 std::string TemporaryPath(const std::string& path) {
   static std::atomic<unsigned> count{0};
   char name[64];
@@ -101,15 +101,15 @@ int WriteAtOnce(int fd, const std::string& content) {
   return static_cast<size_t>(written) == content.size() ? 0 : -ENOSPC;
 }
 
-// The new file is at `path`; at `temporary` is what came out of there. That is the stale file for one
-// of all who replace it at the same time, unless somebody has taken that over in place.
+// The new file is at `path`; at `temporary` is what came out of there. That is the stale file for
+// one of all who replace it at the same time, unless somebody has taken that over in place.
 bool HasWon(int stale, const std::string& temporary) {
   int unused;
   return IsAt(stale, temporary.c_str()) && TestLock(stale, &unused) != LockState::kHeld;
 }
 
-// What came out is another one's new file. Everybody who lost does this until the own file is back, so
-// the winner's is the one that stays at `path`.
+// What came out is another one's new file. Everybody who lost does this until the own file is back,
+// so the winner's is the one that stays at `path`.
 void TakeBack(int fresh, const std::string& temporary, const std::string& path) {
   // More than enough, unless another one was killed in the middle of this.
   constexpr int kAttempts = 10'000;

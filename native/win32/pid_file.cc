@@ -226,8 +226,8 @@ int PidFileHandle::Write(const std::string& content) {
 int PidFileHandle::Replace(const std::string& path, const std::string& content,
                            const std::string& mark, Replacement* result, LockState* lock) {
   *result = Replacement::kImpossible;
-  // Files have no mode here, and their lists of rights are for their owner to choose: what can be locked
-  // is written in place.
+  // Files have no mode here, and their lists of rights are for their owner to choose: what can be
+  // locked is written in place.
   if (has_lock_) return 0;
   const HANDLE stale = HandleOf(native_);
   if (!BlockHolders(stale)) {

@@ -36,9 +36,12 @@ test('SIGHUP reloads a daemon, as often as it comes, on every platform', async (
 
 test('what waits when its handler is taken away still meets it', async () => {
   const fixture = run(({ daemoniker, say, signalMyself }) => {
-    const handler: InstanceType<typeof daemoniker.SignalHandler1> = new daemoniker.SignalHandler1(null, {
-      signals: { SIGHUP: () => say('handled', { name: handler.received?.name }) },
-    }).start();
+    const handler: InstanceType<typeof daemoniker.SignalHandler1> = new daemoniker.SignalHandler1(
+      null,
+      {
+        signals: { SIGHUP: () => say('handled', { name: handler.received?.name }) },
+      },
+    ).start();
     signalMyself('SIGHUP');
     handler.setHandler('SIGHUP', null);
     say('taken away');

@@ -104,10 +104,7 @@ test("the exit code is the process's own when all went well", async () => {
 });
 
 test('an exit code that is set once the hooks have run counts', async () => {
-  const fixture = await begin(
-    "handler.shutDown().then(() => { process.exitCode = 3; });",
-    false,
-  );
+  const fixture = await begin('handler.shutDown().then(() => { process.exitCode = 3; });', false);
   expect(await fixture.end()).toMatchObject({ code: 3, signal: null, stderr: '' });
 });
 
@@ -142,7 +139,10 @@ test.each([
 });
 
 onNodeOnUnix.test('a hook that blocks the event loop is shown by its stack as well', async () => {
-  const fixture = await begin("handler.onShutdown('stuck', function culprit() { spin(); });", LIMIT_MS);
+  const fixture = await begin(
+    "handler.onShutdown('stuck', function culprit() { spin(); });",
+    LIMIT_MS,
+  );
   fixture.kill('SIGTERM');
   expect((await fixture.end()).stderr).toMatch(/\n {4}at spin.*\n {4}at culprit/);
 });
@@ -319,10 +319,7 @@ describe('at the end of `await using`', () => {
       setInterval(() => undefined, 1000);
     });
     expect(await fixture.end()).toMatchObject(deathBy('SIGTERM'));
-    expect(fixture.said).toEqual([
-      { event: 'hook', reason: 'AbortError' },
-      { event: 'disposed' },
-    ]);
+    expect(fixture.said).toEqual([{ event: 'hook', reason: 'AbortError' }, { event: 'disposed' }]);
   });
 
   test('a signal that has come meanwhile still ends it', async () => {
@@ -442,7 +439,9 @@ describe('errors: true', () => {
     fixture.kill('SIGABRT');
     const ending = await fixture.end();
     expect(ending).toMatchObject(deathBy('SIGABRT'));
-    expect(ending.stderr).toMatch(/^daemoniker: SIGABRT received from pid .*; ending the process\n$/);
+    expect(ending.stderr).toMatch(
+      /^daemoniker: SIGABRT received from pid .*; ending the process\n$/,
+    );
   });
 
   onUnix.test('a signal that is raised is none', async () => {
