@@ -112,7 +112,7 @@ test.each([
   [
     'a hook that waits for ever',
     "handler.onShutdown('stuck', () => never);",
-    /; still running: stuck \(\d+(?:\.\d)? m?s\)\n$/,
+    /; still running: stuck \(\d+(?:\.\d)? m?s\)\n/,
   ],
   [
     'a hook that blocks the event loop',
