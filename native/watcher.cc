@@ -150,6 +150,8 @@ void Say(const char* format, Values... values) {
   std::snprintf(line + length, sizeof line - length, format, values...);
 }
 
+void Say(const char* text) { Say("%s", text); }
+
 long long Milliseconds(int64_t nanoseconds) {
   return static_cast<long long>(nanoseconds / kMillisecond);
 }
