@@ -109,6 +109,18 @@ bool Delete(HANDLE file) {
          FALSE;
 }
 
+// Creates the file after another one of its name was deleted, as soon as nobody has that open any more.
+int OpenOnceDeleted(const std::string& path, PidFileHandle* file, bool* created) {
+  constexpr ULONGLONG kPatienceMs = 250;
+  const ULONGLONG end = GetTickCount64() + kPatienceMs;
+  for (;;) {
+    const int error = file->Open(path, created);
+    // What is deleted while it is open is ERROR_ACCESS_DENIED.
+    if (error != uv::kEperm || GetTickCount64() >= end) return error;
+    Sleep(5);
+  }
+}
+
 }  // namespace
 
 int ExaminePidFile(const std::string& path, FileReport* report, LockState* lock,
@@ -224,14 +236,14 @@ int PidFileHandle::Write(const std::string& content) {
 }
 
 int PidFileHandle::Replace(const std::string& path, const std::string& content,
-                           const std::string& mark, Replacement* result, LockState* lock) {
-  *result = Replacement::kImpossible;
+                           const std::string& mark, Replaced* replaced) {
+  *replaced = {};
   // Files have no mode here, and their lists of rights are for their owner to choose: what can be locked
   // is written in place.
   if (has_lock_) return 0;
   const HANDLE stale = HandleOf(native_);
   if (!BlockHolders(stale)) {
-    if (TestPidFileLock(stale) == LockState::kHeld) *result = Replacement::kLost;
+    if (TestPidFileLock(stale) == LockState::kHeld) replaced->result = Replacement::kLost;
     return 0;
   }
   // Deletes this file and no other, whatever its path names by now, so one of all who try succeeds
@@ -239,21 +251,24 @@ int PidFileHandle::Replace(const std::string& path, const std::string& content,
   const bool deleted = IsStillAt(path) && Delete(stale);
   UnblockHolders(stale);
   if (!deleted) return 0;
+  // Without POSIX semantics the name goes with the last handle: ours, or that of somebody who reads.
+  Close();
   PidFileHandle fresh;
   bool created = false;
-  const int error = fresh.Open(path, &created);
-  if (error != 0) return error;
-  *result = Replacement::kLost;
+  replaced->open_error = OpenOnceDeleted(path, &fresh, &created);
+  if (replaced->open_error != 0) return 0;
+  replaced->result = Replacement::kLost;
   if (!created) return 0;
-  *lock = fresh.TryLock();
-  if (*lock != LockState::kFree && *lock != LockState::kUnsupported) return 0;
-  const int unwritten = fresh.Write(*lock == LockState::kFree ? content + mark : content);
+  replaced->lock = fresh.TryLock();
+  const bool is_locked = replaced->lock == LockState::kFree;
+  if (!is_locked && replaced->lock != LockState::kUnsupported) return 0;
+  const int unwritten = fresh.Write(is_locked ? content + mark : content);
   if (unwritten != 0) {
     fresh.Remove(path);
+    replaced->result = Replacement::kImpossible;
     return unwritten;
   }
-  *result = Replacement::kDone;
-  Close();
+  replaced->result = Replacement::kDone;
   native_ = fresh.native_;
   write_error_ = 0;
   has_lock_ = fresh.has_lock_;
