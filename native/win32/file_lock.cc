@@ -81,14 +81,13 @@ void UnblockHolders(HANDLE file) { Unlock(file, kHolderRange, kHolderRangeLength
 LockState TestPidFileLock(HANDLE file) { return Test(file, kHolderRange, kHolderRangeLength - 1); }
 
 Holds TestHolder(HANDLE file, int64_t pid, int64_t started_at) {
-  switch (Test(file, HolderByte(pid, started_at), 1)) {
-    case LockState::kFree:
-      return Holds::kNo;
-    case LockState::kHeld:
-      return Holds::kYes;
-    default:
-      return Holds::kUnknown;
-  }
+  const uint64_t holder_byte = HolderByte(pid, started_at);
+  const LockState state = Test(file, holder_byte, 1);
+  if (state == LockState::kFree) return Holds::kNo;
+  // A holder has one byte. Who has its neighbour as well has locked them all, for whatever reason
+  // (BlockHolders() does), and would be every process.
+  const bool is_single = Test(file, holder_byte ^ 1, 1) == LockState::kFree;
+  return state == LockState::kHeld && is_single ? Holds::kYes : Holds::kUnknown;
 }
 
 }  // namespace daemoniker
