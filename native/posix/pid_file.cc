@@ -64,8 +64,8 @@ int FillReport(int fd, FileReport* report, const char** failed_call) {
 
 // Each descriptor that holds a lock, or is about to take one, plus 1; 0 is a free place. A child that
 // is forked without exec(3) must close its copy, whatever the other threads were doing at that moment:
-// so nothing that a mutex protects, and each is here before it is locked. More than these would live on
-// in such a child.
+// so nothing that a mutex protects, and each is here before it is locked. (What such a child keeps is
+// one that was opened in the very instant of the fork, and more than these.)
 std::atomic<int> held_descriptors[128];
 
 void Remember(int fd) {

@@ -20,7 +20,14 @@ import { Fixture, PATIENCE_MS } from '../support/fixture';
 import { locksOf } from '../support/locks';
 import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
-import { onLinux, onUnix, testUnlessOn, withSymbolicLinks, withTools } from '../support/platform';
+import {
+  onLinux,
+  onNode,
+  onUnix,
+  testUnlessOn,
+  withSymbolicLinks,
+  withTools,
+} from '../support/platform';
 import { FIXTURES, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 
@@ -152,7 +159,7 @@ describe('a file that names another live daemon', () => {
   });
 });
 
-test('a refused start takes no longer where each process that has the file open seems to hold it', async () => {
+onNode.test('a refused start takes no longer where each process that has the file open seems to hold it', async () => {
   const holder = await Session.start();
   await holder.value(START, pidFile);
   const second = await Session.start();

@@ -163,7 +163,7 @@ describe('while another daemon holds the file', () => {
     expect(await successor.value(OUTCOME)).toBe('started');
   });
 
-  test('the event loop is not blocked by it', async () => {
+  onNode.test('the event loop is not blocked by it', async () => {
     const successor = await Session.start();
     // Each look tries once: where the lock cannot be had, a pause would block.
     await successor.value(`(() => {
