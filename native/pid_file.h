@@ -58,8 +58,8 @@ struct Replaced {
   int open_error = 0;
 };
 
-// In every child that is forked without exec(3), closes what PidFileHandles have open and calls this,
-// which may only do what a signal handler may. Windows has no such children.
+// In every child that is forked without exec(3), closes what PidFileHandles have open and calls
+// this, which may only do what a signal handler may. Windows has no such children.
 void AtFork(void (*in_child)());
 
 class PidFileHandle {
@@ -69,8 +69,8 @@ class PidFileHandle {
   PidFileHandle& operator=(const PidFileHandle&) = delete;
   ~PidFileHandle() { Close(); }
 
-  // For writing, or for reading if it may not be written; created with mode 0644 less the umask when
-  // missing; a symbolic link at `path` is ELOOP. `created` tells whether it was missing.
+  // For writing, or for reading if it may not be written; created with mode 0644 less the umask
+  // when missing; a symbolic link at `path` is ELOOP. `created` tells whether it was missing.
   int Open(const std::string& path, bool* created);
   void Close();
   // In a child of fork(2), which has closed it.

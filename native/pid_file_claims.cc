@@ -71,8 +71,8 @@ int PidFileClaims::Publish(int claim, const std::string& content, const std::str
   Claim& found = Find(claim);
   *won = true;
   *failed_call = "write";
-  // One that was created just now needs no other in its place, unless somebody else was faster to lock
-  // it: without the lock nobody would know who was first.
+  // One that was created just now needs no other in its place, unless somebody else was faster to
+  // lock it: without the lock nobody would know who was first.
   if (!found.created || found.obstructed) {
     Replaced replaced;
     const int error = found.handle.Replace(found.path, content, mark, &replaced);

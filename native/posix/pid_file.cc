@@ -62,10 +62,10 @@ int FillReport(int fd, FileReport* report, const char** failed_call) {
   return 0;
 }
 
-// Each descriptor that holds a lock, or is about to take one, plus 1; 0 is a free place. A child that
-// is forked without exec(3) must close its copy, whatever the other threads were doing at that moment:
-// so nothing that a mutex protects, and each is here before it is locked. (What such a child keeps is
-// one that was opened in the very instant of the fork, and more than these.)
+// Each descriptor that holds a lock, or is about to take one, plus 1; 0 is a free place. A child
+// that is forked without exec(3) must close its copy, whatever the other threads were doing at that
+// moment: so nothing that a mutex protects, and each is here before it is locked. (What such a
+// child keeps is one that was opened in the very instant of the fork, and more than these.)
 std::atomic<int> held_descriptors[128];
 
 void Remember(int fd) {
@@ -89,8 +89,8 @@ int OpenToHold(const char* path, int flags) {
   return fd;
 }
 
-// What OpenToHold() gave. It is forgotten before it is closed, as the number may mean another file at
-// once; so a child that is forked in between has a copy, which must not keep the lock.
+// What OpenToHold() gave. It is forgotten before it is closed, as the number may mean another file
+// at once; so a child that is forked in between has a copy, which must not keep the lock.
 void LetGo(int fd) {
   Unlock(fd);
   Forget(fd);
@@ -129,8 +129,8 @@ bool IsAt(int fd, const char* path) {
   return fstat(fd, &held) == 0 && lstat(path, &named) == 0 && IdOf(held) == IdOf(named);
 }
 
-// A name in the directory of `path` that nobody else uses. Short, as that of `path` may be as long as
-// names can be.
+// A name in the directory of `path` that nobody else uses. Short, as that of `path` may be as long
+// as names can be.
 std::string TemporaryPath(const std::string& path) {
   static std::atomic<unsigned> count{0};
   char name[64];
@@ -147,8 +147,8 @@ int WriteAtOnce(int fd, const std::string& content) {
   return static_cast<size_t>(written) == content.size() ? 0 : -ENOSPC;
 }
 
-// The new file is at `path`; at `temporary` is what came out of there. That is the stale file for one
-// of all who replace it at the same time, unless somebody has taken that over in place.
+// The new file is at `path`; at `temporary` is what came out of there. That is the stale file for
+// one of all who replace it at the same time, unless somebody has taken that over in place.
 bool HasWon(int stale, const std::string& temporary) {
   int unused;
   return IsAt(stale, temporary.c_str()) && TestLock(stale, &unused) != LockState::kHeld;
@@ -173,9 +173,10 @@ void Pause(int round) {
   nanosleep(&time, nullptr);
 }
 
-// What came out is another one's new file. Everybody who lost goes on until the own file is back, so
-// that the winner's is the one that stays at `path`. While another one who lost has ours, we wait for it.
-// If it was killed, ours is out of reach, and we end with its file, which nobody holds any more.
+// What came out is another one's new file. Everybody who lost goes on until the own file is back,
+// so that the winner's is the one that stays at `path`. While another one who lost has ours, we
+// wait for it. If it was killed, ours is out of reach, and we end with its file, which nobody holds
+// any more.
 void TakeBack(int fresh, const std::string& temporary, const std::string& path) {
   constexpr int64_t kPatience = 10'000 * kMillisecond;
   const int64_t end = SteadyNanoseconds() + kPatience;
@@ -189,8 +190,8 @@ void TakeBack(int fresh, const std::string& temporary, const std::string& path) 
   }
 }
 
-// Puts the new file, which is at `temporary`, in the place of the stale one; nothing of it is left at
-// `temporary`.
+// Puts the new file, which is at `temporary`, in the place of the stale one; nothing of it is left
+// at `temporary`.
 Replacement PutInPlace(int stale, bool is_locked, int fresh, const std::string& temporary,
                        const std::string& path) {
   Replacement result = Replacement::kLost;
@@ -330,8 +331,7 @@ int PidFileHandle::Replace(const std::string& path, const std::string& content,
   if (error != 0) {
     unlink(temporary.c_str());
   } else {
-    replaced->result =
-        PutInPlace(static_cast<int>(native_), has_lock_, fresh, temporary, path);
+    replaced->result = PutInPlace(static_cast<int>(native_), has_lock_, fresh, temporary, path);
   }
   if (replaced->result != Replacement::kDone) {
     LetGo(fresh);

@@ -109,7 +109,8 @@ bool Delete(HANDLE file) {
          FALSE;
 }
 
-// Creates the file after another one of its name was deleted, as soon as nobody has that open any more.
+// Creates the file after another one of its name was deleted, as soon as nobody has that open any
+// more.
 int OpenOnceDeleted(const std::string& path, PidFileHandle* file, bool* created) {
   constexpr ULONGLONG kPatienceMs = 250;
   const ULONGLONG end = GetTickCount64() + kPatienceMs;
@@ -238,8 +239,8 @@ int PidFileHandle::Write(const std::string& content) {
 int PidFileHandle::Replace(const std::string& path, const std::string& content,
                            const std::string& mark, Replaced* replaced) {
   *replaced = {};
-  // Files have no mode here, and their lists of rights are for their owner to choose: what can be locked
-  // is written in place.
+  // Files have no mode here, and their lists of rights are for their owner to choose: what can be
+  // locked is written in place.
   if (has_lock_) return 0;
   const HANDLE stale = HandleOf(native_);
   if (!BlockHolders(stale)) {
@@ -251,7 +252,8 @@ int PidFileHandle::Replace(const std::string& path, const std::string& content,
   const bool deleted = IsStillAt(path) && Delete(stale);
   UnblockHolders(stale);
   if (!deleted) return 0;
-  // Without POSIX semantics the name goes with the last handle: ours, or that of somebody who reads.
+  // Without POSIX semantics the name goes with the last handle: ours, or that of somebody who
+  // reads.
   Close();
   PidFileHandle fresh;
   bool created = false;

@@ -159,12 +159,14 @@ describe('a file that names another live daemon', () => {
   });
 });
 
-onNode.test('a refused start takes no longer where each process that has the file open seems to hold it', async () => {
-  const holder = await Session.start();
-  await holder.value(START, pidFile);
-  const second = await Session.start();
-  // As on macOS.
-  await second.value(`(() => {
+onNode.test(
+  'a refused start takes no longer where each process that has the file open seems to hold it',
+  async () => {
+    const holder = await Session.start();
+    await holder.value(START, pidFile);
+    const second = await Session.start();
+    // As on macOS.
+    await second.value(`(() => {
     const key = Object.getOwnPropertySymbols(process)
       .find(({ description }) => description.startsWith('daemoniker.registry.'));
     const { native } = process[key];
@@ -173,12 +175,13 @@ onNode.test('a refused start takes no longer where each process that has the fil
     native.holdsLock = () => 1;
     native.lockClaim = (claim) => (kept.attempts++, lockClaim(claim));
   })()`);
-  expect(await second.error(START, pidFile)).toMatchObject({
-    code: 'ERR_PID_FILE_LOCKED',
-    pid: holder.pid,
-  });
-  expect(await second.value('kept.attempts')).toBe(10);
-});
+    expect(await second.error(START, pidFile)).toMatchObject({
+      code: 'ERR_PID_FILE_LOCKED',
+      pid: holder.pid,
+    });
+    expect(await second.value('kept.attempts')).toBe(10);
+  },
+);
 
 describe.each([
   ['text', 'not a pid\n'],
