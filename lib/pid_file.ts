@@ -24,6 +24,9 @@ const { native } = registry;
 const LOCK_ATTEMPTS = 10;
 const LOCK_PAUSE_MS = 5;
 
+/** How many may be faster in a row, before it must be something else. */
+const MOST_OTHERS = 100;
+
 const ACQUIRED = Symbol('acquired');
 
 /**
@@ -107,7 +110,10 @@ export function prepareClaim(path: string, attempts = LOCK_ATTEMPTS): Claim {
   let prepared = prepareOnce(path, attempts);
   return {
     publish() {
-      while (!prepared.publish()) prepared = prepareOnce(path, attempts);
+      for (let others = 0; !prepared.publish(); others++) {
+        if (others === MOST_OTHERS) throw locked(path, null);
+        prepared = prepareOnce(path, attempts);
+      }
     },
     release() {
       prepared.release();

@@ -4,6 +4,12 @@
 // After windows.h, which it needs.
 #include <winternl.h>
 
+#include <atomic>
+#include <cstring>
+#include <cwchar>
+#include <vector>
+
+#include "clock.h"
 #include "win32/error_codes.h"
 #include "win32/file_id.h"
 #include "win32/file_lock.h"
@@ -109,17 +115,24 @@ bool Delete(HANDLE file) {
          FALSE;
 }
 
-// Creates the file after another one of its name was deleted, as soon as nobody has that open any
-// more.
-int OpenOnceDeleted(const std::string& path, PidFileHandle* file, bool* created) {
-  constexpr ULONGLONG kPatienceMs = 250;
-  const ULONGLONG end = GetTickCount64() + kPatienceMs;
-  for (;;) {
-    const int error = file->Open(path, created);
-    // What is deleted while it is open is ERROR_ACCESS_DENIED.
-    if (error != uv::kEperm || GetTickCount64() >= end) return error;
-    Sleep(5);
-  }
+// A name in the directory of `path` that nobody else uses.
+std::wstring TemporaryPath(const std::wstring& path) {
+  static std::atomic<unsigned> count{0};
+  wchar_t name[64];
+  std::swprintf(name, sizeof name / sizeof *name, L".daemoniker-%lu-%llx-%x", GetCurrentProcessId(),
+                static_cast<unsigned long long>(WallMicroseconds()), ++count);
+  return path.substr(0, path.find_last_of(L"\\/") + 1) + name;
+}
+
+// Renames the very file that is open.
+bool Rename(HANDLE file, const std::wstring& path) {
+  const size_t length = path.size() * sizeof(wchar_t);
+  std::vector<unsigned char> buffer(sizeof(FILE_RENAME_INFO) + length);
+  auto* info = reinterpret_cast<FILE_RENAME_INFO*>(buffer.data());
+  info->FileNameLength = static_cast<DWORD>(length);
+  std::memcpy(info->FileName, path.data(), length);
+  return SetFileInformationByHandle(file, FileRenameInfo, info,
+                                    static_cast<DWORD>(buffer.size())) != FALSE;
 }
 
 }  // namespace
@@ -248,16 +261,17 @@ int PidFileHandle::Replace(const std::string& path, const std::string& content,
     return 0;
   }
   // Deletes this file and no other, whatever its path names by now, so one of all who try succeeds
-  // with CREATE_NEW afterwards.
-  const bool deleted = IsStillAt(path) && Delete(stale);
+  // with CREATE_NEW afterwards. Renamed before: without POSIX semantics the name goes with the last
+  // handle, perhaps that of somebody who reads it.
+  const bool is_there = IsStillAt(path);
+  const bool deleted = is_there && Rename(stale, TemporaryPath(NativePath(path))) && Delete(stale);
   UnblockHolders(stale);
+  if (!is_there) replaced->result = Replacement::kLost;
   if (!deleted) return 0;
-  // Without POSIX semantics the name goes with the last handle: ours, or that of somebody who
-  // reads.
   Close();
   PidFileHandle fresh;
   bool created = false;
-  replaced->open_error = OpenOnceDeleted(path, &fresh, &created);
+  replaced->open_error = fresh.Open(path, &created);
   if (replaced->open_error != 0) return 0;
   replaced->result = Replacement::kLost;
   if (!created) return 0;
