@@ -270,6 +270,29 @@ onLinux('on Linux', () => {
       expect(readdirSync(directory)).toEqual(['test.pid']);
     });
 
+    test('a daemon that comes late does not even touch the file of the winner', async () => {
+      writeFileSync(pidFile, STALE);
+      await (
+        await startReader(pidFile)
+      )();
+      const late = await HeldSession.start('fcntl:37');
+      const start = `new SignalHandler1($0).start({ wait: 0 })
+        .catch((error) => [error.code, error.pid])`;
+      const result = late.session.value(start, pidFile);
+      await late.arrives(); // about to lock the stale file
+      late.letGo();
+      await late.arrives(); // about to lock the one that is to take its place
+      const winner = await Session.start();
+      await winner.value(START, pidFile);
+      // Renaming a file changes this time of it.
+      const { ctimeNs } = lstatSync(pidFile, { bigint: true });
+      late.letAllGo();
+      expect(await result).toEqual(['ERR_PID_FILE_LOCKED', winner.pid]);
+      expect(lstatSync(pidFile, { bigint: true }).ctimeNs).toBe(ctimeNs);
+      expectToHold(winner);
+      expect(readdirSync(directory)).toEqual(['test.pid']);
+    });
+
     const CLAIM = `(() => {
       try {
         kept.claim = PidFile.acquire($0);
