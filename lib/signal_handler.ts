@@ -204,22 +204,22 @@ class HandlerState implements Receiver {
   }
 
   start(): void {
-    this.#requireStopped();
-    // An async_hooks hook may run in here, and start it again.
-    this.#isStarting = true;
-    try {
-      this.#start();
-    } finally {
-      this.#isStarting = false;
-    }
+    this.#onlyOnce(() => this.#start());
     publishStart(this.pidFile);
   }
 
-  #requireStopped(): void {
+  /** An async_hooks hook may run in there, and start it again. */
+  #onlyOnce<Result>(begin: () => Result): Result {
     if (this.runs || this.#isStarting) {
       throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
     }
     requireMainThread('start');
+    this.#isStarting = true;
+    try {
+      return begin();
+    } finally {
+      this.#isStarting = false;
+    }
   }
 
   /** Takes the signals; on failure everything is as before. */
@@ -241,19 +241,19 @@ class HandlerState implements Receiver {
 
   /** As start(), with signals taken at once, and the PID file when its holder lets it go. */
   async startWithin(milliseconds: number, abortSignal: AbortSignal | undefined): Promise<void> {
-    this.#requireStopped();
-    const context = this.#take();
-    const stopped = new Promise<never>((_, reject) => {
-      this.#giveUp = () =>
-        reject(new SignalError('stop() was called while start() waited', 'ERR_HANDLER_STOPPED'));
-    });
-    stopped.catch(() => undefined); // whoever waits for it gets it
+    const context = this.#onlyOnce(() => this.#take());
+    const stopped = new AbortController();
+    this.#giveUp = () => {
+      stopped.abort(
+        new SignalError('stop() was called while start() waited', 'ERR_HANDLER_STOPPED'),
+      );
+    };
     try {
-      const claim = await this.#claimWithin(milliseconds, abortSignal, stopped);
+      const claim = await this.#claimWithin(milliseconds, abortSignal, stopped.signal);
       // Stopped since it got the file, in the same turn of the event loop.
       if (this.#context !== context) {
         claim?.release();
-        await stopped;
+        throw stopped.signal.reason as Error;
       }
       this.#claim = claim;
       this.#giveUp = null;
@@ -270,7 +270,7 @@ class HandlerState implements Receiver {
   async #claimWithin(
     milliseconds: number,
     abortSignal: AbortSignal | undefined,
-    stopped: Promise<never>,
+    stopped: AbortSignal,
   ): Promise<Claim | null> {
     if (this.pidFile === null) return null;
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
@@ -574,9 +574,9 @@ export class SignalHandler1 {
   /**
    * The same once the daemon that runs already has let go of the PID file. The signals are handled at
    * once, while it waits; `stop()` ends the wait. Meanwhile the event loop is kept alive. The end of
-   * that daemon, or a change of the file, wakes it up; it looks ten times a second only where the
-   * system cannot tell: the holder is not known (a daemon in another container), or the file cannot be
-   * watched.
+   * that daemon, or a change of the file, wakes it up; besides, it looks once a second, and ten times
+   * a second where the system cannot tell: the holder is not known (a daemon in another container),
+   * or the file cannot be watched.
    *
    * @param options - How long to wait.
    * @returns this handler, when it has the PID file

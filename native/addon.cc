@@ -361,7 +361,7 @@ void StopWaiting(const CallbackInfo& info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   end::Install(CleanUpAtExit);
   static const bool closes_in_children = [] {
-    AtFork([] { PidFileClaims::Instance().CloseInChild(); });
+    AtFork([] { PidFileClaims::Instance().ForgetInChild(); });
     return true;
   }();
   (void)closes_in_children;
