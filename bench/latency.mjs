@@ -24,11 +24,7 @@ export async function measureLatency(rounds, others) {
       children.push(receiver.child);
       return receiver;
     };
-    const node = await start([process.execPath, join(here, 'node.cjs')]);
-    const peers = [
-      { name: '`process.on`', receiver: node, signal: 'SIGUSR2' },
-      { name: 'daemoniker', receiver: node, signal: 'SIGTERM' },
-    ];
+    const peers = both({ receiver: await start([process.execPath, join(here, 'node.cjs')]) });
     for (const { name, command } of others) {
       if (command !== null) {
         peers.push({ name, receiver: await start(command), signal: 'SIGTERM' });
@@ -43,22 +39,41 @@ export async function measureLatency(rounds, others) {
   }
 }
 
+/** The same in other runtimes, CPUs awake: `[{ name, latency, first }]`, as the two others. */
+export async function measureRuntimes(rounds, runtimes) {
+  const results = [];
+  for (const { name, command } of runtimes) {
+    const words = [...(await command()), join(here, 'node.cjs')];
+    const receiver = await startReceiver(words);
+    const latency = await measure(both({ receiver }), rounds, nextTurn);
+    receiver.child.kill('SIGKILL');
+    results.push({ name, latency, first: await measureStarts(rounds, both({ command: words })) });
+  }
+  return results;
+}
+
+/** The two peers that one receiver, or one command that starts one, is at once. */
+function both(where) {
+  return [
+    { name: '`process.on`', ...where, signal: 'SIGUSR2' },
+    { name: 'daemoniker', ...where, signal: 'SIGTERM' },
+  ];
+}
+
 /**
  * The first signal of a process, which for SIGTERM is the only one: nothing is warm, nothing
  * compiled by the JIT. After a pause in which it falls asleep.
  */
-export async function measureFirst(rounds, others) {
-  const node = (name, file, signal) => ({
-    name,
-    command: [process.execPath, join(here, file)],
-    signal,
-  });
-  const peers = [
-    node('`process.on`', 'node.cjs', 'SIGUSR2'),
-    node('daemoniker', 'node.cjs', 'SIGTERM'),
-    node('signal-exit (npm)', 'signal_exit.mjs', 'SIGTERM'),
+export function measureFirst(rounds, others) {
+  const inNode = (file) => [process.execPath, join(here, file)];
+  return measureStarts(rounds, [
+    ...both({ command: inNode('node.cjs') }),
+    { name: 'signal-exit (npm)', command: inNode('signal_exit.mjs'), signal: 'SIGTERM' },
     ...others.filter(({ command }) => command !== null),
-  ];
+  ]);
+}
+
+async function measureStarts(rounds, peers) {
   const results = peers.map(({ name }) => ({ name, p50: [] }));
   for (let start = 0; start < rounds * STARTS_A_ROUND; start++) {
     for (const [index, { command, signal = 'SIGTERM' }] of peers.entries()) {

@@ -1,5 +1,5 @@
 // npm run bench: measures, prints, and writes bench/README.md and the chart in it. `--peers`
-// measures the receivers in other languages too; `--rounds N` (default 9) for more or fewer rounds;
+// measures the receivers in other languages and daemoniker in Bun and Deno too; `--rounds N` (default 9) for more or fewer rounds;
 // `--dry` prints only.
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -7,9 +7,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
+import { RUNTIMES } from '../scripts/runtimes/runtimes.mjs';
 import { DEADLINE_MS, measureDeadline } from './deadline.mjs';
 import { IDLE_MS, measureIdle } from './idle.mjs';
-import { measureFirst, measureLatency } from './latency.mjs';
+import { measureFirst, measureLatency, measureRuntimes } from './latency.mjs';
 import { measureLoad } from './load.mjs';
 import { BUSY_MS, SENDERS, measureNamed } from './named.mjs';
 import { buildFloor, buildPeers, buildSender } from './peers.mjs';
@@ -31,7 +32,13 @@ const others = values.peers ? buildPeers() : [buildFloor()];
 const missing = others.filter(({ command }) => command === null).map(({ name }) => name);
 const latency = await measureLatency(rounds, others);
 const first = await measureFirst(rounds, others);
-const storm = await measureStorm(rounds, buildSender());
+const runtimes = values.peers
+  ? await measureRuntimes(
+      rounds,
+      RUNTIMES.filter(({ name }) => /^(?:Bun|Deno) /.test(name)),
+    )
+  : [];
+const storm = await measureStorm(3 * rounds, buildSender());
 const named = process.platform === 'linux' ? await measureNamed() : null;
 const start = measureStart(rounds);
 const growth = await measureGrowth();
@@ -48,6 +55,21 @@ ${rows.map((row) => `| ${row.name} | ${row.p50.toFixed(0)} µs | ${times(row.p50
 const sendTable = (rows) => `| | p50 | |
 | --- | --- | --- |
 ${rows.map((row) => `| ${row.name} | ${row.p50.toFixed(1)} µs | ${times(row.p50Ratio)} |`).join('\n')}`;
+
+const runtimesTable = (rows) =>
+  rows.length === 0
+    ? ''
+    : `In other runtimes, against their own \`process.on\`, CPUs awake:
+
+| | p50 | p99 | the first |
+| --- | --- | --- | --- |
+${rows
+  .map(({ name, latency: [, { p50Ratio, p99Ratio }], first: [, { p50Ratio: firstRatio }] }) => {
+    const ratios = [p50Ratio, p99Ratio, firstRatio].map(times);
+    return `| ${name} | ${ratios.join(' | ')} |`;
+  })
+  .join('\n')}
+`;
 
 const stormTable = (rows) =>
   rows
@@ -109,7 +131,8 @@ if (wakeUps !== null) {
 
 const report = `# Benchmarks
 
-Written by \`npm run bench -- --peers\`. Ratios of medians over ${rounds} rounds in which the peers took turns;
+Written by \`npm run bench -- --peers\`. Ratios of medians over ${rounds} rounds in which the peers took turns
+(of the storms, which scatter most, three times as many);
 absolute figures depend on the machine and on what else it does.
 
 Machine: ${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.version}.
@@ -141,6 +164,7 @@ The first signal of a process, for a daemon often the only one: nothing is warm,
 | --- | --- | --- |
 ${first.map((row) => `| ${row.name} | ${row.p50.toFixed(0)} µs | ${times(row.p50Ratio)} |`).join('\n')}
 
+${runtimesTable(runtimes)}
 A signal wakes the messenger, and that wakes the main thread; \`process.on\` wakes the main thread alone.
 So the difference is one wake-up of a thread, some 3 µs on a CPU that is awake, and how much that is as a
 ratio depends on how long the rest takes on the machine: 1.2 × has been measured where \`process.on\` took

@@ -134,7 +134,10 @@ export function isWatched(): boolean {
 /** Calls the handler, and tells about it. */
 export function tellAbout(message: SignalMessage, callHandler: () => unknown): void {
   publish(signalled, message);
-  if (message.ignored) return;
+  if (message.ignored) {
+    callHandler(); // for the listeners of others, which may be called with it
+    return;
+  }
   publish(begun, message);
   let outcome: Pick<SignalMessage, 'result' | 'error'> = {};
   try {

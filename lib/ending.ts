@@ -22,7 +22,8 @@ export function raise(error: unknown, native: NativeBinding): void {
 /** Marks a listener for 'uncaughtException' of this package, which does nothing about signals. */
 export const OURS = Symbol.for('daemoniker.listener');
 
-function someoneListens(host: NodeJS.Process): boolean {
+/** Whether an uncaught exception has a listener besides ours. */
+export function someoneListens(host: NodeJS.Process): boolean {
   return (
     host.listeners('uncaughtException').some((listener) => !(OURS in listener)) ||
     host.hasUncaughtExceptionCaptureCallback()

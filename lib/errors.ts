@@ -166,15 +166,16 @@ export interface PidFileErrorDetails extends SystemErrorDetails {
  *
  * - `ERR_PID_FILE_INVALID`: it is not a file that holds one process ID and nothing else.
  * - `ERR_PID_FILE_LOCKED`: another live daemon has it; `pid` names it, or is `null` when it has not
- *   written its PID yet.
+ *   written its PID yet. Also, with `pid` `null`, when somebody else's lock keeps a stale file from being
+ *   written, and no new file can take its place.
  * - `ERR_PID_FILE_FOREIGN`: it is locked, but not by the process that it names.
  * - `ERR_PID_FILE_STALE`: the process that it names is another one: the daemon held the file's lock,
  *   and nobody does any more; or, in a file of another program, it started after the file was written.
  * - `ERR_PID_FILE_UNVERIFIED`: nobody holds the file, which another program wrote, and it names a
- *   process that hardly is a daemon: PID 1 (but from inside its own container), a thread of the
+ *   process that is hardly ever the daemon: PID 1 (but from inside its own container), a thread of the
  *   kernel, or an ancestor of this process. On Windows: a process that the system cannot run without.
  * - `ERR_PID_FILE_INSECURE`: root was asked to trust a file that others may steer.
- * - a system error's code (`ENOENT`, `EACCES`, `ELOOP`, `ENOSPC`), with `errno` and `syscall`.
+ * - a system error's code (`ENOENT`, `EACCES`, `ELOOP`, `EMFILE`, `ENOSPC`), with `errno` and `syscall`.
  *
  * `ERR_PID_FILE_INSECURE` does not exist on Windows, where files have no mode. Each code and what to
  * do about it: docs/troubleshooting.md.

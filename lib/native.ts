@@ -110,6 +110,9 @@ declare const EXIT_WAIT: unique symbol;
 /** The addon, native/addon.cc. Numbers called "error" are 0 or negative, as libuv's. */
 export interface NativeBinding {
   readonly hostProcess: NodeJS.Process;
+  /** Signals without names; the last one is less than the first where there are none. */
+  readonly firstRealTimeSignal: number;
+  readonly lastRealTimeSignal: number;
 
   /** 1: another environment of this process has done so. Idempotent. */
   startThreads(onArrival: OnArrival, describeOpen: () => string): number;

@@ -8,6 +8,7 @@ import {
   FileKind,
   Holds,
   LockState,
+  Role,
   isFailure,
   type Failure,
   type FileReport,
@@ -22,6 +23,9 @@ const { native } = registry;
 /** `pkill -L -F` takes a lock for an instant to see whether it can. */
 const LOCK_ATTEMPTS = 10;
 const LOCK_PAUSE_MS = 5;
+
+/** How many may be faster in a row, before it must be something else. */
+const MOST_OTHERS = 100;
 
 const ACQUIRED = Symbol('acquired');
 
@@ -60,10 +64,11 @@ export class PidFile {
    * @param path - A path or `file:` URL; made absolute at once.
    * @returns the claim; keep it until `release()`
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
-   * @throws PidFileError `ERR_PID_FILE_LOCKED` when another live daemon has it,
+   * @throws PidFileError `ERR_PID_FILE_LOCKED` when another live daemon has it, or when somebody else's
+   *   lock keeps a stale one from being written and no new file can take its place;
    *   `ERR_PID_FILE_INVALID` when it holds anything but a process ID, or a system error's code
-   *   (`EACCES`, `ENOENT` for its directory, `ELOOP`, `ENOSPC`, `EROFS`). Nothing is changed
-   *   then; on a full disk a stale file that is written in place may be left empty.
+   *   (`EACCES`, `EMFILE`, `ENOENT` for its directory, `ELOOP`, `ENOSPC`, `EROFS`). Nothing is
+   *   changed then; on a full disk a stale file that is written in place may be left empty.
    */
   static acquire(path: string | URL): PidFile {
     const absolute = resolve(toPath('path', path));
@@ -97,12 +102,18 @@ export interface Claim {
 /**
  * The first half of `PidFile.acquire()`. It is separate so that `start()` can put the handlers in
  * place before anybody can read whom to signal.
+ *
+ * @param attempts - How often to try to lock a file that is locked; the event loop is blocked
+ *   meanwhile.
  */
-export function prepareClaim(path: string): Claim {
-  let prepared = prepareOnce(path);
+export function prepareClaim(path: string, attempts = LOCK_ATTEMPTS): Claim {
+  let prepared = prepareOnce(path, attempts);
   return {
     publish() {
-      while (!prepared.publish()) prepared = prepareOnce(path);
+      for (let others = 0; !prepared.publish(); others++) {
+        if (others === MOST_OTHERS) throw locked(path, null);
+        prepared = prepareOnce(path, attempts);
+      }
     },
     release() {
       prepared.release();
@@ -116,13 +127,13 @@ interface Attempt {
   release(): void;
 }
 
-function prepareOnce(path: string): Attempt {
+function prepareOnce(path: string, attempts: number): Attempt {
   for (let attempt = 1; ; attempt++) {
     const opened = native.openClaim(path);
     if (isFailure(opened)) throw unopened(path, opened);
     const { claim, created, shared } = opened;
     if (shared) return { publish: () => true, release: () => native.releaseClaim(claim, false) };
-    const isLast = attempt >= LOCK_ATTEMPTS * 10;
+    const isLast = attempt >= attempts * 10;
     try {
       const lock = native.lockClaim(claim);
       if (!native.isClaimCurrent(claim)) {
@@ -130,18 +141,21 @@ function prepareOnce(path: string): Attempt {
       } else if (lock === LockState.Free || lock === LockState.Unsupported) {
         return takeOver(path, claim, lock, created);
       } else if (lock === LockState.Obstructed) {
-        if (attempt >= LOCK_ATTEMPTS || !opened.writable) {
-          return takeOver(path, claim, LockState.Free, created);
+        if (attempt >= attempts || !opened.writable) {
+          // Without the lock it may be another's by now, even if it was created here.
+          return takeOver(path, claim, LockState.Free, false);
         }
-      } else if (attempt >= LOCK_ATTEMPTS && lock === LockState.Held) {
+      } else if (attempt >= attempts && lock === LockState.Held) {
         const report = native.reportClaim(claim);
-        // Through another addon, that of a copy of the package which a worker has loaded.
-        const isOurs = !isFailure(report) && holdsLock(path, report, process.pid) === Holds.Yes;
-        if (isOurs && namesThisProcess(report)) {
-          native.releaseClaim(claim, false);
-          return NOTHING_TO_DO;
-        }
-        if (!isOurs || isLast) throw locked(path, holderOfClaim(path, claim));
+        // Through another addon, that of a copy of the package which a worker has loaded. (On macOS
+        // each process that has the file open seems to hold it, and this one has.)
+        const isOurs =
+          !isFailure(report) &&
+          namesThisProcess(report) &&
+          holdsLock(path, report, process.pid) === Holds.Yes;
+        if (!isOurs) throw locked(path, holderOfClaim(path, claim));
+        native.releaseClaim(claim, false);
+        return NOTHING_TO_DO;
       } else if (isLast) {
         throw locked(path, holderOfClaim(path, claim));
       }
@@ -188,13 +202,25 @@ function runningDaemon(path: string, report: FileReport, lock: LockState): numbe
   if (pid === null) return null;
   const process = describeByHandle(pid);
   if (!isFailure(process)) {
-    const isDaemon = !process.zombie && whyNot(path, report, lock, pid, process.startedAt) === null;
-    return isDaemon ? pid : null;
+    if (process.zombie) return null;
+    const doubt = whyNot(path, report, lock, pid, process.startedAt);
+    return doubt === null || isParentWithoutLocks(report, lock, pid, doubt) ? pid : null;
   }
   if (isAbandoned(report, pid, lock)) return null;
   if (systemErrorCode(process.error) === 'ESRCH' || isOlderThanBoot(report)) return null;
   // We may not look at it, or cannot: that says nothing about it.
   throw undecided(path, pid, process);
+}
+
+/** Where no daemon can show a lock, one that starts a child must not lose its file to that. */
+function isParentWithoutLocks(
+  report: FileReport,
+  lock: LockState,
+  pid: number,
+  doubt: PidFileError,
+): boolean {
+  if (lock !== LockState.Unsupported || doubt.code !== 'ERR_PID_FILE_UNVERIFIED') return false;
+  return native.roleOf(pid, report.uid) === Role.Ancestor;
 }
 
 function namesThisProcess(report: FileReport): boolean {

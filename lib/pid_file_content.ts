@@ -31,13 +31,18 @@ export function isAbandoned(report: FileReport, pid: number, lock: LockState): b
   return lock === LockState.Free && report.content === contentFor(pid) + MARK;
 }
 
-/** The PID in a file, or `null` if the file is empty. Throws `ERR_PID_FILE_INVALID`. */
+/**
+ * The PID in a file, or `null` if the file is empty. Throws `ERR_PID_FILE_INVALID`.
+ *
+ * Zero bytes are what some file systems (NTFS) have in place of content that was not on the disk yet
+ * when the power failed.
+ */
 export function parsePidFile(path: string, report: FileReport): number | null {
   if (report.kind !== FileKind.Regular) throw invalid(path, KINDS[report.kind]);
   if (report.size > report.content.length) {
     throw invalid(path, `it holds ${report.size} bytes, which is no process ID`);
   }
-  if (report.content === '') return null;
+  if (/^\0*$/.test(report.content)) return null;
   const match = /^[ \t\r\n]*([1-9][0-9]{0,9})[ \t\r\n]*$/.exec(report.content);
   const pid = Number(match?.[1]);
   if (match === null || pid > LARGEST_PID) {

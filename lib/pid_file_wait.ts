@@ -11,26 +11,31 @@ const { native } = registry;
 /** Where nothing tells that the file is free: its holder is not known, or its file cannot be watched. */
 const LOOK_EVERY_MS = 100;
 
+/** A lock can also end by itself (execve(2), close_range(2)), and a watch may begin late (Deno). */
+const LOOK_ANYWAY_EVERY_MS = 1000;
+
 /**
- * Claims the file within that time, or throws `ERR_PID_FILE_LOCKED`. `stopped` rejects when nobody
- * waits any more.
+ * Claims the file within that time, or throws `ERR_PID_FILE_LOCKED`. `stopped` is aborted when nobody
+ * waits any more; its reason is thrown.
  */
 export async function claimWithin(
   path: string,
   milliseconds: number,
   abortSignal: AbortSignal | undefined,
-  stopped: Promise<never>,
+  stopped: AbortSignal,
 ): Promise<Claim> {
   const end = performance.now() + milliseconds;
   for (;;) {
-    // It watches before it looks, so that nothing is missed in between.
-    const change = new Change(path);
+    stopped.throwIfAborted();
+    // It watches before it looks, so that hardly anything is missed in between.
+    const change = new Change(path, stopped);
     try {
+      // Once more when the time is over, too.
       const result = claimIfFree(path);
       if (!(result instanceof PidFileError)) return result;
-      const changed = Promise.race([change.happens(result.pid ?? null), stopped]);
-      const left = Math.max(0, end - performance.now());
-      if (!(await happensWithin(left, changed, abortSignal))) throw result;
+      const left = end - performance.now();
+      if (left <= 0) throw result;
+      await happensWithin(left, change.happens(result.pid ?? null), abortSignal);
     } finally {
       change.close();
     }
@@ -42,7 +47,7 @@ function claimIfFree(path: string): Claim | PidFileError {
   const holder = findHolder(path);
   if (holder !== null) return locked(path, holder.pid);
   try {
-    const claim = prepareClaim(path);
+    const claim = prepareClaim(path, 1);
     claim.publish();
     return claim;
   } catch (error) {
@@ -51,15 +56,24 @@ function claimIfFree(path: string): Claim | PidFileError {
   }
 }
 
-/** Something that may have made the file free: it was changed or deleted, or its holder has ended. */
+/**
+ * Something that may have made the file free: it was changed or deleted, or its holder has ended; or
+ * some time has passed. Rejects when `stopped` is aborted.
+ */
 class Change {
   readonly #happened: Promise<void>;
   #report = (): void => undefined;
   #isWatched = true;
   readonly #closing: (() => void)[] = [];
 
-  constructor(path: string) {
-    this.#happened = new Promise((resolve) => (this.#report = resolve));
+  constructor(path: string, stopped: AbortSignal) {
+    this.#happened = new Promise((resolve, reject) => {
+      this.#report = resolve;
+      const giveUp = (): void => reject(stopped.reason as Error);
+      stopped.addEventListener('abort', giveUp);
+      this.#closing.push(() => stopped.removeEventListener('abort', giveUp));
+    });
+    this.#happened.catch(() => undefined); // whoever waits for it gets it
     try {
       const watcher = watch(path, this.#report);
       watcher.on('error', this.#report);
@@ -72,10 +86,9 @@ class Change {
   /** `pid`: the holder, as far as it is known. Keeps the event loop alive. */
   async happens(pid: number | null): Promise<void> {
     const endIsTold = pid !== null && this.#watchProcess(pid);
-    if (!endIsTold || !this.#isWatched) {
-      const timer = setTimeout(this.#report, LOOK_EVERY_MS);
-      this.#closing.push(() => clearTimeout(timer));
-    }
+    const isTold = endIsTold && this.#isWatched;
+    const timer = setTimeout(this.#report, isTold ? LOOK_ANYWAY_EVERY_MS : LOOK_EVERY_MS);
+    this.#closing.push(() => clearTimeout(timer));
     return this.#happened;
   }
 

@@ -68,10 +68,12 @@ export class Registry {
   // By signal number.
   readonly #modes = new Map<number, Mode>();
   readonly #listenedBefore = new Map<number, boolean>();
-  /** The one that has begun first. */
-  #shutdown: object | null = null;
+  /** Shutdowns that have begun, and what runs in each. */
+  readonly #shutdowns = new Map<object, string>();
   #plansShutdown = false;
   readonly #warned = new Set<number>();
+  /** How many listeners the runtime does not warn of without us; 0: any number. */
+  #mostListeners = 0;
   #started = false;
   #updating = false;
   #outdated = false;
@@ -102,7 +104,7 @@ export class Registry {
    * `isStopped` tells whether a handler that was called has stopped it meanwhile.
    */
   stop(receiver: Receiver, isStopped: () => boolean, letGoOfPidFile: () => void): void {
-    if (!this.#exiting && this.#isFirstFor(receiver)) this.#deliverWaiting();
+    if (!this.#exiting && this.#isFirstFor(receiver)) this.deliverWaiting();
     if (isStopped()) return;
     letGoOfPidFile();
     const isLast = this.#receivers.length === 1;
@@ -114,7 +116,7 @@ export class Registry {
     } finally {
       // Whatever a 'removeListener' listener of somebody's throws.
       if (isLast && this.#exiting) this.native.discard();
-      else if (gives && !this.#exiting) this.#deliverWaiting();
+      else if (gives && !this.#exiting) this.deliverWaiting();
       this.#leaving.delete(receiver);
       this.#remove(receiver);
     }
@@ -151,19 +153,26 @@ export class Registry {
   /** The process ends that long after the signal that has begun the shutdown, or after now. */
   beginShutdown(shutdown: object, milliseconds: number): void {
     this.#startThreads('watch over the shutdown');
-    if (this.#shutdown === null) {
-      this.#shutdown = shutdown;
-      this.native.beginShutdown(milliseconds);
-    } else {
-      // That of another handler has begun, which has its own limit.
-      this.native.setExitLimit(milliseconds, constants.signals.SIGTERM, false);
-    }
+    this.#shutdowns.set(shutdown, '');
+    this.native.beginShutdown(milliseconds);
+  }
+
+  /** What the line about a late shutdown says is running; empty: nothing. */
+  setRunning(shutdown: object, name: string): void {
+    if (!this.#shutdowns.has(shutdown)) return;
+    this.#shutdowns.set(shutdown, name);
+    // One that another has begun in a hook is a part of that hook.
+    if (this.#shutdowns.keys().next().value === shutdown) this.native.setRunning(name);
   }
 
   /** The process goes on. */
   finishShutdown(shutdown: object): void {
-    if (this.#shutdown !== shutdown) return;
-    this.#shutdown = null;
+    if (!this.#shutdowns.delete(shutdown)) return;
+    const [next] = this.#shutdowns.values();
+    if (next !== undefined) {
+      this.native.setRunning(next);
+      return;
+    }
     this.native.finishShutdown();
     if (!this.#started) this.native.stopThreads();
   }
@@ -187,7 +196,8 @@ export class Registry {
 
   /**
    * The listeners of others: those that anybody can see, and those that hide from listeners(), as
-   * that of tsx, which tells a parent process that the signal has arrived.
+   * that of tsx, which tells a parent process that the signal has arrived. Those of signal-exit do
+   * not count if there are no others: they would end the process.
    */
   othersOf(signum: number): { readonly visible: Listener[]; readonly hidden: Listener[] } {
     const emitter: NodeJS.EventEmitter = this.#host;
@@ -197,8 +207,9 @@ export class Registry {
     const shown = new Set(this.#listeners(signum));
     const isShown = (listener: Listener): boolean =>
       shown.has(listener) || (listener.listener !== undefined && shown.has(listener.listener));
+    const visible = others.filter(isShown);
     return {
-      visible: others.filter(isShown),
+      visible: visible.length > listenersOfSignalExit(this.#host) ? visible : [],
       hidden: others.filter((listener) => !isShown(listener)),
     };
   }
@@ -288,7 +299,7 @@ export class Registry {
     this.#exiting = false;
     this.#startThreads('start signal handling');
     this.#started = true;
-    this.#allowListeners(MOST_OF_OURS);
+    this.#allowMoreListeners();
     this.#host.on('beforeExit', this.#beforeExit);
     this.#host.prependListener('exit', this.#exitBegins);
     this.#host.on('exit', this.#atExit);
@@ -308,16 +319,26 @@ export class Registry {
         () => this.#host.off('exit', this.#atExit),
       ],
       () => {
-        this.#allowListeners(-MOST_OF_OURS);
+        this.#allowNoMoreListeners();
         this.native.stopThreads();
       },
     );
   }
 
   // Ours are not to count when the runtime warns of too many.
-  #allowListeners(more: number): void {
+  #allowMoreListeners(): void {
     const most = this.#host.getMaxListeners();
-    if (most !== 0) this.#host.setMaxListeners(Math.max(1, most + more));
+    if (most === 0) return;
+    this.#mostListeners = most;
+    this.#host.setMaxListeners(most + MOST_OF_OURS);
+  }
+
+  #allowNoMoreListeners(): void {
+    const most = this.#mostListeners;
+    this.#mostListeners = 0;
+    // Unless somebody has set another number meanwhile.
+    if (most === 0 || this.#host.getMaxListeners() !== most + MOST_OF_OURS) return;
+    this.#host.setMaxListeners(most);
   }
 
   #startThreads(purpose: string): void {
@@ -345,7 +366,7 @@ export class Registry {
   // Once for each signal.
   #warnOfUncalled(signum: number, receiver: Receiver): void {
     if (receiver.isDefault(signum) || receiver.callsListeners() || this.#warned.has(signum)) return;
-    if (this.othersOf(signum).visible.length <= listenersOfSignalExit(this.#host)) return;
+    if (this.othersOf(signum).visible.length === 0) return;
     this.#warned.add(signum);
     const name = signalName(signum);
     this.#host.emitWarning(
@@ -464,12 +485,12 @@ export class Registry {
     } finally {
       this.handling = outer;
       // One that was to begin a shutdown may have met another handler.
-      if (this.#plansShutdown && this.native.waiting() === 0) this.native.finishUnseenShutdown();
+      if (this.#plansShutdown) this.native.finishUnseenShutdown();
     }
   };
 
-  // What waits now, and not what arrives meanwhile: under a storm that would never end.
-  #deliverWaiting(): void {
+  /** What waits now, and not what arrives meanwhile: under a storm that would never end. */
+  deliverWaiting(): void {
     for (let waiting = this.native.waiting(); waiting > 0; waiting--)
       this.native.deliver(this.#deliver);
   }
@@ -477,7 +498,7 @@ export class Registry {
   // The messenger's way to the event loop does not keep the process alive, so a signal may have
   // arrived that the loop would not wait for (nodejs/node#28502).
   readonly #beforeExit = (): void => {
-    this.#deliverWaiting();
+    this.deliverWaiting();
     // What has come meanwhile: a turn of the loop, after which the runtime asks again.
     if (this.native.waiting() > 0) setImmediate(() => undefined);
     // Until the loop turns once more, because a later listener gives it something to do.
@@ -489,7 +510,7 @@ export class Registry {
   // Before all other listeners: from now on no handler is called any more.
   readonly #exitBegins = (): void => {
     // What a later 'beforeExit' listener has brought. process.exit() drops what waits.
-    if (this.#loopIsEmpty) this.#deliverWaiting();
+    if (this.#loopIsEmpty) this.deliverWaiting();
     this.#exiting = true;
   };
 
@@ -503,10 +524,7 @@ type Listener = ((...args: unknown[]) => unknown) & {
   readonly listener?: (...args: unknown[]) => unknown;
 };
 
-/**
- * How many listeners for each of its signals signal-exit (versions 3 and 4) has, by its own count. It
- * acts only if there are no others, so nothing is lost if it is not called.
- */
+/** How many listeners for each of its signals signal-exit (versions 3 and 4) has, by its own count. */
 function listenersOfSignalExit(host: object): number {
   const counts = [
     (host as { readonly __signal_exit_emitter__?: Counted }).__signal_exit_emitter__?.count,

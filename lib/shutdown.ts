@@ -1,5 +1,6 @@
 // A graceful shutdown: begun once, its hooks one after the other, and bounded as a whole by the addon
 // (native/shutdown.h), which also ends it when somebody asks twice.
+import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { inspect } from 'node:util';
 import { didYouMean, toBoolean, toMilliseconds, toOptions } from './arguments';
@@ -9,7 +10,7 @@ import {
   publishShutdownBegin,
   publishShutdownEnd,
 } from './diagnostics';
-import { OURS } from './ending';
+import { OURS, raise, someoneListens } from './ending';
 import { SignalError, invalidArgType, invalidArgValue, quote } from './errors';
 import { notifyStopping } from './notify';
 import { registry } from './registry';
@@ -133,6 +134,9 @@ interface Hook {
   readonly timeout: number | undefined;
 }
 
+/** What is said to be running before the first hook. */
+const LISTENERS = 'listeners of abortSignal';
+
 /** The shutdown of one SignalHandler1. */
 export class Shutdown {
   readonly #pidFile: string | null;
@@ -182,42 +186,67 @@ export class Shutdown {
 
   /** Ends with the exit of the process, in the turn of the event loop after the promise settles. */
   begin(reason: unknown): Promise<void> {
+    const hasGoneOn = this.#isOver && !this.#exits;
+    const hooksHaveRun = this.#begin(reason, true);
     this.#exits = true;
-    return this.#begin(reason);
+    if (hasGoneOn) {
+      registry.beginShutdown(this, this.#within);
+      this.#exit(this.abortSignal.reason);
+    }
+    return hooksHaveRun;
   }
 
-  /** As begin(), but the process goes on. */
-  async beginWithoutExit(): Promise<void> {
-    await this.#begin(undefined);
+  /** As begin(), but the process goes on. `isBounded`: by the addon, which only the main thread may use. */
+  async beginWithoutExit(isBounded: boolean): Promise<void> {
+    await this.#begin(undefined, isBounded);
+  }
+
+  /** Its handler is started again: after a shutdown from which the process has gone on, another may begin. */
+  renew(): void {
+    if (!this.#isOver || this.#exits) return;
+    this.#controller = null;
+    this.#hooksHaveRun = null;
+    this.#isOver = false;
+    this.#hasFailed = false;
   }
 
   /** An uncaught exception begins it, and is reported as the runtime would. */
   readonly onError = Object.assign(
     (error: unknown): void => {
-      // A raised signal that others listen for: theirs.
-      if (error instanceof ReceivedSignal) return;
+      const { native } = registry;
+      // A raised signal is for whoever else listens, or ends the process.
+      if (error instanceof ReceivedSignal && error.signum > 0) {
+        if (!someoneListens(native.hostProcess)) raise(error, native);
+        return;
+      }
       this.#hasFailed = true;
       const text = inspect(error);
       tell(`${error instanceof Error ? text : `Uncaught ${text}`}\n\n${versions()}\n`);
+      // Thrown by an 'exit' listener, it has interrupted the exit.
+      if (this.#isOver && this.#exits) native.hostProcess.exit(1);
       void this.begin(error);
     },
     { [OURS]: true },
   );
 
-  #begin(reason: unknown): Promise<void> {
+  #begin(reason: unknown, isBounded: boolean): Promise<void> {
     if (this.#hooksHaveRun !== null) return this.#hooksHaveRun;
-    registry.beginShutdown(this, this.#within);
-    notifyStopping(this.#within);
+    if (isBounded) {
+      registry.beginShutdown(this, this.#within);
+      notifyStopping(this.#within);
+    }
     // Before anything of the user's runs, which may begin it again.
     let settle: () => void = () => undefined;
     this.#hooksHaveRun = new Promise((resolve) => (settle = resolve));
     const { abortSignal } = this;
+    registry.setRunning(this, LISTENERS);
     this.#controller?.abort(reason);
     const given: unknown = abortSignal.reason;
     publishShutdownBegin(this.#pidFile, given);
     void this.#runHooks(given).then(() => {
       settle();
-      this.#end(given);
+      if (this.#exits) this.#exit(given);
+      else this.#goOn(given);
     });
     return this.#hooksHaveRun;
   }
@@ -226,57 +255,70 @@ export class Shutdown {
     // A hook may wait for something that does not keep the event loop alive.
     const alive = setInterval(() => undefined, 2 ** 31 - 1);
     for (let hook = this.#hooks.pop(); hook !== undefined; hook = this.#hooks.pop()) {
-      registry.native.setRunning(printable(hook.name));
+      registry.setRunning(this, printable(hook.name));
       await this.#runHook(hook, reason);
     }
     this.#isOver = true;
-    registry.native.setRunning('');
+    registry.setRunning(this, '');
     clearInterval(alive);
   }
 
   async #runHook({ name, run, timeout }: Hook, reason: unknown): Promise<void> {
     const message = { pidFile: this.#pidFile, reason, name };
     publishHookBegin(message);
+    let isLate = false;
+    let outcome: { error?: unknown } = {};
     try {
-      // In a promise, so that what it throws at once is no different.
-      const done = new Promise((resolve) => resolve(run(reason)));
-      const inTime = timeout === undefined ? true : await within(timeout, done);
-      if (timeout === undefined) await done;
-      if (!inTime) {
-        this.#hasFailed = true;
-        tell(
-          `daemoniker: shutdown hook ${quote(name)} takes longer than ${timeout} ms; going on\n`,
-        );
-      }
-      publishHookEnd(message, { isLate: !inTime });
+      isLate = !(await runWithin(timeout, () => run(reason)));
     } catch (error) {
-      this.#hasFailed = true;
+      outcome = { error };
       tell(`daemoniker: shutdown hook ${quote(name)} failed: ${inspect(error)}\n`);
-      publishHookEnd(message, { isLate: false, error });
     }
+    if (isLate) {
+      tell(`daemoniker: shutdown hook ${quote(name)} takes longer than ${timeout} ms; going on\n`);
+    }
+    this.#hasFailed ||= isLate || 'error' in outcome;
+    publishHookEnd(message, { isLate, ...outcome });
   }
 
-  #end(reason: unknown): void {
-    const host = registry.native.hostProcess;
-    const exitCode = this.#hasFailed ? 1 : (host.exitCode ?? 0);
+  // In the next turn of the event loop: whoever waits for shutDown() may set the exit code.
+  #exit(reason: unknown): void {
+    setImmediate(() => registry.native.hostProcess.exit(this.#publishEnd(reason)));
+  }
+
+  #goOn(reason: unknown): void {
+    this.#publishEnd(reason);
+    if (this.#hasFailed) registry.native.hostProcess.exitCode = 1;
+    registry.finishShutdown(this);
+  }
+
+  /** Returns the exit code. */
+  #publishEnd(reason: unknown): number | string {
+    const exitCode = this.#hasFailed ? 1 : (registry.native.hostProcess.exitCode ?? 0);
     publishShutdownEnd(this.#pidFile, reason, exitCode);
-    if (this.#exits) {
-      setImmediate(() => host.exit(exitCode));
-    } else {
-      if (this.#hasFailed) host.exitCode = 1;
-      registry.finishShutdown(this);
-    }
+    return exitCode;
   }
 }
 
-/** Whether it settles in that time. Throws what it rejects with in that time. */
-async function within(milliseconds: number, settled: Promise<unknown>): Promise<boolean> {
+/**
+ * Whether what `run` returns settles in that time, the time in which it blocks included. Throws what
+ * it throws or rejects with in that time.
+ */
+async function runWithin(milliseconds: number | undefined, run: () => unknown): Promise<boolean> {
+  if (milliseconds === undefined) {
+    await run();
+    return true;
+  }
+  const begun = performance.now();
+  const isInTime = (): boolean => performance.now() - begun <= milliseconds;
+  const settled = Promise.resolve(run()).then(isInTime);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), milliseconds);
+    const left = Math.max(0, milliseconds - (performance.now() - begun));
+    timer = setTimeout(() => resolve(false), left);
   });
   try {
-    return await Promise.race([settled.then(() => true), late]);
+    return await Promise.race([settled, late]);
   } finally {
     clearTimeout(timer);
   }
@@ -296,6 +338,11 @@ function printable(name: string): string {
   return quote(name).slice(1, -1);
 }
 
+// At once and as a whole, unlike process.stderr on a pipe of Windows: the process may end soon.
 function tell(text: string): void {
-  registry.native.writeToStandardError(text);
+  try {
+    writeSync(2, text);
+  } catch {
+    // A stderr that is closed, or full and does not wait.
+  }
 }

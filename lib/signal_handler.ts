@@ -69,8 +69,8 @@ export interface SignalHandlerOptions {
    */
   deadline?: number | null | undefined;
   /**
-   * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64). What
-   * such a signal does is restored by `stop()`.
+   * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64, on
+   * musl 35 to 64). What such a signal does is restored by `stop()`.
    */
   signals?: SignalHandlers | undefined;
   /**
@@ -214,31 +214,35 @@ class HandlerState implements Receiver {
       throw invalidArgType(name, 'of type function, IGNORE_SIGNAL, null or undefined', handler);
     }
     const none = THREE.includes(signum) ? DEFAULT_HANDLER : undefined;
-    this.#handlers[signum] = (handler as SignalCallable | undefined | null) ?? none;
+    const next = (handler as SignalCallable | undefined | null) ?? none;
+    // What waits has come for the handler that goes.
+    if (next === undefined && this.runs && this.takes(signum)) registry.deliverWaiting();
+    this.#handlers[signum] = next;
     if (this.runs) registry.update();
   }
 
   start(): void {
-    this.#requireStopped();
-    // An async_hooks hook may run in here, and start it again.
-    this.#isStarting = true;
-    try {
-      this.#start();
-    } finally {
-      this.#isStarting = false;
-    }
+    this.#onlyOnce(() => this.#start());
     publishStart(this.pidFile);
   }
 
-  #requireStopped(): void {
+  /** An async_hooks hook may run in there, and start it again. */
+  #onlyOnce<Result>(begin: () => Result): Result {
     if (this.runs || this.#isStarting) {
       throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
     }
     requireMainThread('start');
+    this.#isStarting = true;
+    try {
+      return begin();
+    } finally {
+      this.#isStarting = false;
+    }
   }
 
   /** Takes the signals; on failure everything is as before. */
   #take(): AsyncResource {
+    this.shutdown.renew();
     try {
       // Handlers see the AsyncLocalStorage of their start(), and not of whoever was first.
       this.#context = new AsyncResource('SignalHandler1');
@@ -256,19 +260,19 @@ class HandlerState implements Receiver {
 
   /** As start(), with signals taken at once, and the PID file when its holder lets it go. */
   async startWithin(milliseconds: number, abortSignal: AbortSignal | undefined): Promise<void> {
-    this.#requireStopped();
-    const context = this.#take();
-    const stopped = new Promise<never>((_, reject) => {
-      this.#giveUp = () =>
-        reject(new SignalError('stop() was called while start() waited', 'ERR_HANDLER_STOPPED'));
-    });
-    stopped.catch(() => undefined); // whoever waits for it gets it
+    const context = this.#onlyOnce(() => this.#take());
+    const stopped = new AbortController();
+    this.#giveUp = () => {
+      stopped.abort(
+        new SignalError('stop() was called while start() waited', 'ERR_HANDLER_STOPPED'),
+      );
+    };
     try {
-      const claim = await this.#claimWithin(milliseconds, abortSignal, stopped);
+      const claim = await this.#claimWithin(milliseconds, abortSignal, stopped.signal);
       // Stopped since it got the file, in the same turn of the event loop.
       if (this.#context !== context) {
         claim?.release();
-        await stopped;
+        throw stopped.signal.reason as Error;
       }
       this.#claim = claim;
       this.#giveUp = null;
@@ -285,7 +289,7 @@ class HandlerState implements Receiver {
   async #claimWithin(
     milliseconds: number,
     abortSignal: AbortSignal | undefined,
-    stopped: Promise<never>,
+    stopped: AbortSignal,
   ): Promise<Claim | null> {
     if (this.pidFile === null) return null;
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
@@ -442,11 +446,14 @@ function isBeingDebugged(): boolean {
   }
 }
 
-function requireMainThread(method: string): void {
+function isMainThread(): boolean {
   // Not before it is needed: loading it takes as long as the rest of this package.
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
-  const threads = require('node:worker_threads') as typeof import('node:worker_threads');
-  if (threads.isMainThread) return;
+  return (require('node:worker_threads') as typeof import('node:worker_threads')).isMainThread;
+}
+
+function requireMainThread(method: string): void {
+  if (isMainThread()) return;
   throw new SignalError(
     `SignalHandler1.${method}() works on the main thread only: signals belong to the process, ` +
       'not to a worker',
@@ -589,9 +596,9 @@ export class SignalHandler1 {
   /**
    * The same once the daemon that runs already has let go of the PID file. The signals are handled at
    * once, while it waits; `stop()` ends the wait. Meanwhile the event loop is kept alive. The end of
-   * that daemon, or a change of the file, wakes it up; it looks ten times a second only where the
-   * system cannot tell: the holder is not known (a daemon in another container), or the file cannot be
-   * watched.
+   * that daemon, or a change of the file, wakes it up; besides, it looks once a second, and ten times
+   * a second where the system cannot tell: the holder is not known (a daemon in another container),
+   * or the file cannot be watched.
    *
    * @param options - How long to wait.
    * @returns this handler, when it has the PID file
@@ -687,7 +694,7 @@ export class SignalHandler1 {
 
   /** Runs the hooks as `shutDown()`, without the exit, and stops; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this[STATE].shutdown.beginWithoutExit();
+    await this[STATE].shutdown.beginWithoutExit(isMainThread());
     this.stop();
   }
 

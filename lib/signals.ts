@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { types } from 'node:util';
 import { DaemonikerException, SignalError, describe, nameAfterClass } from './errors';
+import { native } from './native';
 
 /**
  * How a signal was sent:
@@ -94,6 +95,8 @@ export class ReceivedSignal extends DaemonikerException {
     return hint === 'string' ? this.name : this.SIGNUM;
   }
 
+  /** The signal's name, such as `'SIGHUP'`; `'signal 40'` for a real-time signal. */
+  declare readonly name: NodeJS.Signals | `signal ${number}` | 'ReceivedSignal';
   /** The signal's number. */
   readonly signum: number;
   /** Who sent it; `null` when the kernel or the terminal did, or when that is not known. */
@@ -113,6 +116,13 @@ export class ReceivedSignal extends DaemonikerException {
     this.origin = details.origin ?? 'thread';
     this.count = details.count ?? 1;
     this.receivedAt = details.receivedAt ?? new Date();
+    if (new.target === ReceivedSignal && this.signum > 0) {
+      Object.defineProperty(this, 'name', {
+        value: signalName(this.signum),
+        configurable: true,
+        writable: true,
+      });
+    }
     Object.defineProperty(this, 'message', {
       value: `${signalName(this.signum)} received${describeSender(this.sender)}`,
       configurable: true,
@@ -248,7 +258,8 @@ export function signalName(signum: number): string {
 
 /**
  * What `send()` takes as a signal: an instance (`new SIGTERM()`), a class (`SIGTERM`), a number
- * (`os.constants.signals.SIGTERM`, a bigint, on Linux a real-time number from 34 to 64), a name
+ * (`os.constants.signals.SIGTERM`, a bigint, on Linux that of a real-time signal: 34 to 64, on musl 35
+ * to 64), a name
  * (`'SIGTERM'`), or 0 to check only.
  */
 export type SignalLike =
@@ -304,7 +315,6 @@ function toPrimitive(object: { [Symbol.toPrimitive]?: (hint: string) => unknown 
 
 function isSignum(signum: number): boolean {
   if (!Number.isInteger(signum)) return false;
-  // signal(7): real-time signals have no fixed names; 32 and 33 belong to the C library.
-  if (process.platform === 'linux' && signum >= 34 && signum <= 64) return true;
-  return signum === 0 || NAMES.has(signum);
+  const isRealTime = signum >= native.firstRealTimeSignal && signum <= native.lastRealTimeSignal;
+  return signum === 0 || isRealTime || NAMES.has(signum);
 }

@@ -61,7 +61,6 @@ Value StartThreads(const CallbackInfo& info) {
 
 // Those that an exit limit needs stay.
 void StopThreads(const CallbackInfo&) {
-  watcher::ClearSignalLimits();
   if (watcher::LimitsExit()) return;
   watcher::Stop();
   messenger::Stop();
@@ -178,9 +177,13 @@ void SetRunning(const CallbackInfo& info) {
   shutdown::SetRunning(running);
 }
 
-void FinishShutdown(const CallbackInfo&) { shutdown::Finish(); }
+void FinishShutdown(const CallbackInfo&) {
+  if (shutdown::Finish()) watcher::Notify();
+}
 
-void FinishUnseenShutdown(const CallbackInfo&) { shutdown::FinishUnlessSeen(); }
+void FinishUnseenShutdown(const CallbackInfo&) {
+  if (shutdown::FinishUnlessSeen()) watcher::Notify();
+}
 
 void DieAtExit(const CallbackInfo& info) { end::DieAtExit(Int(info, 0)); }
 
@@ -370,7 +373,7 @@ void StopWaiting(const CallbackInfo& info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   end::Install(CleanUpAtExit);
   static const bool closes_in_children = [] {
-    AtFork([] { PidFileClaims::Instance().CloseInChild(); });
+    AtFork([] { PidFileClaims::Instance().ForgetInChild(); });
     return true;
   }();
   (void)closes_in_children;
@@ -382,6 +385,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // The process object of the realm that the addon was loaded into, which is the host's even inside
   // Jest's sandbox, where `process` is a copy.
   exports.Set("hostProcess", env.Global().Get("process"));
+
+  const dispositions::Range real_time = dispositions::RealTimeSignals();
+  exports.Set("firstRealTimeSignal", real_time.first);
+  exports.Set("lastRealTimeSignal", real_time.last);
 
   const auto set = [&](const char* name, auto function) {
     exports.Set(name, Napi::Function::New(env, function, name));

@@ -1,6 +1,7 @@
 // What a platform must provide: taking a signal over, and giving it back.
 //
-//   native/posix/dispositions.cc   sigaction(2)
+//   native/posix/dispositions.cc   sigaction(2); which signals there are: native/linux/siginfo.cc,
+//                                  native/darwin/siginfo.cc
 //   native/win32/dispositions.cc   console control events, the session's end, the signal pipe
 //
 // Errors are libuv's numbers (negative, as in util.getSystemErrorName). Main thread only, but for
@@ -31,6 +32,14 @@ enum class After {
 // Whoever else has replaced our handler meanwhile keeps it. Afterwards no arrival of the signal is
 // recorded any more. Whether `between` succeeds makes no difference.
 void GiveBack(int signum, After after, const Between& between);
+
+// The numbers of real-time signals, which have no names: what SIGRTMIN and SIGRTMAX say, because
+// the C library keeps some for itself. `last` is less than `first` where there are none.
+struct Range {
+  int first = 1;
+  int last = 0;
+};
+Range RealTimeSignals();
 
 // Gives back whatever is still taken, when the environment ends or at exit: without JavaScript, on
 // any thread, and without waiting for another one for long.

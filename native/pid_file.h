@@ -51,9 +51,15 @@ int ExaminePidFile(const std::string& path, FileReport* report, LockState* lock,
 
 // What became of the attempt to put a new file in the place of a stale one.
 enum class Replacement { kDone, kLost, kImpossible };
+struct Replaced {
+  Replacement result = Replacement::kImpossible;
+  LockState lock = LockState::kUnsupported;  // that of the new file
+  // kImpossible: why no new file could be opened, unless that is because the directory takes none.
+  int open_error = 0;
+};
 
-// Calls this in every child that is forked without exec(3), where it may only do what a signal handler
-// may. Windows has no such children.
+// In every child that is forked without exec(3), closes what PidFileHandles have open and calls
+// this, which may only do what a signal handler may. Windows has no such children.
 void AtFork(void (*in_child)());
 
 class PidFileHandle {
@@ -63,10 +69,12 @@ class PidFileHandle {
   PidFileHandle& operator=(const PidFileHandle&) = delete;
   ~PidFileHandle() { Close(); }
 
-  // For writing, or for reading if it may not be written; created with mode 0644 less the umask when
-  // missing; a symbolic link at `path` is ELOOP. `created` tells whether it was missing.
+  // For writing, or for reading if it may not be written; created with mode 0644 less the umask
+  // when missing; a symbolic link at `path` is ELOOP. `created` tells whether it was missing.
   int Open(const std::string& path, bool* created);
   void Close();
+  // In a child of fork(2), which has closed it.
+  void Forget() { native_ = -1; }
   bool IsWritable() const { return write_error_ == 0; }
   // Why not; 0 if it is.
   int write_error() const { return write_error_; }
@@ -77,11 +85,12 @@ class PidFileHandle {
   int Write(const std::string& content);
   // Puts a new file in the place of this one, which must be stale, and means that one from then on.
   // Its content is there, and its lock held, before anybody can see it. `mark` is added to the
-  // content if it could be locked, which `lock` tells. Of several that replace the same file at the
-  // same time, one is kDone and the others kLost, even if none of them holds a lock on the old one.
+  // content if it could be locked. Of several that replace the same file at the same time, one is
+  // kDone and the others kLost, even if none of them holds a lock on the old one. (But one that is
+  // killed, or stopped for ten seconds, between two steps of losing can leave its own file there.)
   // kImpossible leaves everything as it was. 0, or an error number, as of Write().
   int Replace(const std::string& path, const std::string& content, const std::string& mark,
-              Replacement* result, LockState* lock);
+              Replaced* replaced);
   // False when `path`, which Open() got, names another file by now, or none.
   bool IsStillAt(const std::string& path);
   // Deletes the file if `path` still names it; empties it where it may not be deleted. Allocates

@@ -71,21 +71,25 @@ int PidFileClaims::Publish(int claim, const std::string& content, const std::str
   Claim& found = Find(claim);
   *won = true;
   *failed_call = "write";
-  if (!found.created) {
-    Replacement replacement = Replacement::kImpossible;
-    LockState state = LockState::kUnsupported;
-    const int error = found.handle.Replace(found.path, content, mark, &replacement, &state);
-    *won = replacement != Replacement::kLost;
+  // One that was created just now needs no other in its place, unless somebody else was faster to
+  // lock it: without the lock nobody would know who was first.
+  if (!found.created || found.obstructed) {
+    Replaced replaced;
+    const int error = found.handle.Replace(found.path, content, mark, &replaced);
+    *won = replaced.result != Replacement::kLost;
     if (error != 0 || !*won) return error;
-    if (replacement == Replacement::kDone) {
-      found.locked = state == LockState::kFree;
+    if (replaced.result == Replacement::kDone) {
+      found.locked = replaced.lock == LockState::kFree;
+      found.obstructed = false;
       FileReport report;
       if (found.handle.Report(&report) == 0) found.id = report.id;
       return 0;
     }
+    // In place, then, under the lock.
+    const bool can_write = found.handle.IsWritable() && !found.obstructed;
     *failed_call = "open";
+    if (!can_write && replaced.open_error != 0) return replaced.open_error;
     if (found.handle.write_error() != 0) return found.handle.write_error();
-    // In place, without the lock, nobody would know who was first.
     *failed_call = "lock";
     if (found.obstructed) return -EAGAIN;
     *failed_call = "write";
@@ -139,11 +143,11 @@ void PidFileClaims::ReleaseAll() {
   claims_.clear();
 }
 
-void PidFileClaims::CloseInChild() {
+void PidFileClaims::ForgetInChild() {
   // The thread that holds the mutex is not there in the child.
   const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return;
-  for (const auto& claim : claims_) claim->handle.Close();
+  for (const auto& claim : claims_) claim->handle.Forget();
 }
 
 void PidFileClaims::RemoveAtOnce() {

@@ -20,8 +20,8 @@ class PidFileClaims {
   static PidFileClaims& Instance();
 
   struct Opened {
-    int error = 0;         // 0, or a libuv error number
-    int claim = 0;         // number of the claim, from 1
+    int error = 0;          // 0, or a libuv error number
+    int claim = 0;          // number of the claim, from 1
     bool created = false;   // the file was missing
     bool writable = false;  // this process may write it
     bool shared = false;    // this process holds it already: nothing more to do than Release()
@@ -31,9 +31,10 @@ class PidFileClaims {
 
   LockState TryLock(int claim);
   int Report(int claim, FileReport* report);
-  // Puts the content into a new file, or into the one that was opened if it was created just now or
-  // where the directory takes no new one. `mark` is added if the lock is held. False in `won` when
-  // another one has taken the file over meanwhile. 0, or a libuv error number with the system call.
+  // Puts the content into a new file, or into the one that was opened if that was created just now
+  // and is locked, or where the directory takes no new one. `mark` is added if the lock is held.
+  // False in `won` when another one has taken the file over meanwhile. 0, or a libuv error number
+  // with the system call.
   int Publish(int claim, const std::string& content, const std::string& mark, bool* won,
               const char** failed_call);
   bool IsCurrent(int claim);
@@ -48,8 +49,8 @@ class PidFileClaims {
 
   // For atexit: releases everything.
   void ReleaseAll();
-  // In a child that was forked without exec(3): the locks must end with the parent.
-  void CloseInChild();
+  // In a child that was forked without exec(3), which has closed the files: they are its parent's.
+  void ForgetInChild();
   // For the end by a limit, on another thread: deletes the files and frees nothing. Unless a thread
   // is just changing the claims: that one may be stuck.
   void RemoveAtOnce();

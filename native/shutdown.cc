@@ -32,6 +32,9 @@ struct Source {
 };
 Source sources[16];
 
+// Arrivals that may be noted and do not wait yet.
+std::atomic<int> arriving{0};
+
 SharedText<sizeof(Running)> running_text;
 std::atomic<int64_t> running_since_ns{0};
 
@@ -63,6 +66,13 @@ bool BeginNow(int64_t now_ns) {
   return begun_ns.compare_exchange_strong(never, now_ns);
 }
 
+int64_t Limit() {
+  const int64_t limit = limit_ns.load();
+  return limit != 0 ? limit : limit_of_signals_ns.load();
+}
+
+bool MayWait() { return arriving.load() != 0 || (pending.Waiting() & begins.load()) != 0; }
+
 }  // namespace
 
 void SetRole(int signum, bool begins_it, bool ends_it) {
@@ -73,35 +83,46 @@ void SetRole(int signum, bool begins_it, bool ends_it) {
 void SetLimit(int64_t limit) { limit_of_signals_ns.store(limit); }
 
 void Begin(int64_t limit) {
+  const int64_t now_ns = SteadyNanoseconds();
   is_seen.store(true);
-  if (!HasBegun()) limit_ns.store(limit);
-  BeginNow(SteadyNanoseconds());
-}
-
-void Finish() {
-  int64_t begun = begun_ns.load();
-  while (begun != kCondemned) {
-    if (!begun_ns.compare_exchange_weak(begun, kNever)) continue;
-    limit_ns.store(0);
-    is_seen.store(false);
-    ended_by.store(0);
-    for (Source& source : sources) {
-      source.asked_ns.store(0);
-      source.id.store(0);
-    }
+  if (!HasBegun()) {
+    limit_ns.store(limit);
+    BeginNow(now_ns);
     return;
   }
-  end::Wait();
+  const int64_t begun = begun_ns.load();
+  if (begun != kCondemned && now_ns + limit < begun + Limit())
+    limit_ns.store(now_ns + limit - begun);
 }
 
-void FinishUnlessSeen() {
-  if (HasBegun() && !is_seen.load()) Finish();
+bool Finish() {
+  is_seen.store(false);
+  const bool begins_again = FinishUnlessSeen();
+  if (begun_ns.load() == kCondemned) end::Wait();
+  return begins_again;
+}
+
+bool FinishUnlessSeen() {
+  int64_t begun = begun_ns.load();
+  if (begun == kNever || begun == kCondemned || is_seen.load() || MayWait()) return false;
+  if (!begun_ns.compare_exchange_strong(begun, kNever)) return false;
+  limit_ns.store(0);
+  ended_by.store(0);
+  for (Source& source : sources) {
+    source.asked_ns.store(0);
+    source.id.store(0);
+  }
+  // What has come in between was taken for a repeated signal.
+  return MayWait() && BeginNow(SteadyNanoseconds());
 }
 
 void SetRunning(const Running& running) {
   running_since_ns.store(SteadyNanoseconds());
   running_text.Write(running, 1);
 }
+
+Arriving::Arriving() noexcept { arriving.fetch_add(1); }
+Arriving::~Arriving() { arriving.fetch_sub(1); }
 
 bool NoteArrival(const Arrival& arrival) noexcept {
   const bool may_begin = Has(begins, arrival.signum);
@@ -124,8 +145,7 @@ bool HasBegun() noexcept { return begun_ns.load() != kNever; }
 State Look() noexcept {
   State state;
   state.begun_ns = begun_ns.load();
-  const int64_t limit = limit_ns.load();
-  state.limit_ns = limit != 0 ? limit : limit_of_signals_ns.load();
+  state.limit_ns = Limit();
   state.ended_by = ended_by.load();
   return state;
 }

@@ -18,18 +18,29 @@ void SetRole(int signum, bool begins, bool ends);
 // How long a shutdown may take that a signal begins.
 void SetLimit(int64_t limit_ns);
 
-// By the program, which may so far not have seen the signal that has begun it.
+// By the program, which may so far not have seen the signal that has begun it. Of several, the
+// earliest end wins.
 void Begin(int64_t limit_ns);
-// It is over, and the process goes on. Waits for the end of the process if the limit has passed.
-void Finish();
+// It is over, and the process goes on; but not what a signal has begun that still waits. Waits for
+// the end of the process if the limit has passed. True when the watcher has to look.
+bool Finish();
 // The same unless Begin() was called: the signal that has begun it has met another handler.
-void FinishUnlessSeen();
+bool FinishUnlessSeen();
 
 // What is running from now on, in a few words; empty for nothing.
 using Running = char[64];
 void SetRunning(const Running& running);
 
 // ---- The signal handler ----
+
+// Exists from before NoteArrival() until the arrival is among those that wait. Async-signal-safe.
+class Arriving {
+ public:
+  Arriving() noexcept;
+  Arriving(const Arriving&) = delete;
+  Arriving& operator=(const Arriving&) = delete;
+  ~Arriving();
+};
 
 // Async-signal-safe. True when the watcher has to look.
 bool NoteArrival(const Arrival& arrival) noexcept;

@@ -150,6 +150,8 @@ void Say(const char* format, Values... values) {
   std::snprintf(line + length, sizeof line - length, format, values...);
 }
 
+void Say(const char* text) { Say("%s", text); }
+
 long long Milliseconds(int64_t nanoseconds) {
   return static_cast<long long>(nanoseconds / kMillisecond);
 }
@@ -286,6 +288,9 @@ int64_t LookAtShutdown(const Elapsed& elapsed) {
   if (state.begun_ns == 0) return kLongestSlice;
   if (state.ended_by != 0 && shutdown::Condemn()) EndImpatiently(state.ended_by);
   Count(&shutdown_use, 1, state.begun_ns, state.limit_ns, elapsed.wall_ns, elapsed.now_ns);
+  // It may have been brought forward.
+  shutdown_use.left_ns += state.limit_ns - shutdown_use.limit_ns;
+  shutdown_use.limit_ns = state.limit_ns;
   if (shutdown_use.left_ns <= 0 && shutdown::Condemn()) EndShutdown(state.limit_ns);
   return shutdown_use.left_ns;
 }

@@ -1,6 +1,7 @@
 // Breaks the sources, one line at a time, and fails if the tests do not notice: a mutant that
 // survives is a missing test. Each runs in a copy of the tree, rebuilt, with the test files that
-// should notice it (scripts/mutants.json). `-- errno` picks some by their names.
+// should notice it (scripts/mutants.json), on this Node or on the runtime that it names. `-- errno`
+// picks some by their names.
 import {
   chmodSync,
   cpSync,
@@ -14,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundle } from './bundle.mjs';
+import { RUNTIMES } from './runtimes/runtimes.mjs';
 import { COMPILER, compile, gyp } from './support/compile.mjs';
 import { readGyp } from './support/gyp.mjs';
 import { ROOT, run, tryRun } from './support/run.mjs';
@@ -39,7 +41,11 @@ try {
   const chosen = mutants.filter(
     ({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)),
   );
-  await passesUnbroken([...new Set(chosen.flatMap(({ tests }) => tests))], objects);
+  await build(gyp.sources[0], objects);
+  for (const where of new Set(chosen.map(({ runtime }) => runtime))) {
+    const all = chosen.filter(({ runtime }) => runtime === where).flatMap(({ tests }) => tests);
+    await passesUnbroken([...new Set(all)], where);
+  }
   for (const mutant of chosen) {
     const begun = Date.now();
     const isNoticed = await notices(mutant, objects);
@@ -55,22 +61,26 @@ console.log(`${passed} passed, ${failed} failed: mutants`);
 process.exit(failed > 0 ? 1 : 0);
 
 /** What fails here as well would notice nothing. */
-async function passesUnbroken(tests, objects) {
-  await build(gyp.sources[0], objects);
-  const { status, stderr } = await jest(tests);
+async function passesUnbroken(tests, runtime) {
+  const { status, stderr } = await jest(tests, runtime);
   if (status !== 0) throw new Error(`fails in a copy in which nothing is broken:\n${stderr}`);
 }
 
-function jest(tests) {
+async function jest(tests, runtime) {
+  const named = RUNTIMES.find(({ name }) => name.startsWith(`${runtime} `));
   const program = join(NODE_MODULES, 'jest', 'bin', 'jest.js');
   return tryRun(process.execPath, [program, '--bail', '--testTimeout=30000', ...tests], {
     cwd: copy,
+    env: {
+      ...process.env,
+      ...(named && { DAEMONIKER_TEST_RUNTIME: JSON.stringify(await named.command()) }),
+    },
     // A mutant may make the tests wait for ever.
     groupTimeout: tests.length * 180_000,
   });
 }
 
-async function notices({ name, file, find, replace, tests }, objects) {
+async function notices({ name, file, find, replace, tests, runtime }, objects) {
   const path = join(copy, file);
   const before = readFileSync(path, 'utf8');
   if (before.split(find).length !== 2)
@@ -81,7 +91,7 @@ async function notices({ name, file, find, replace, tests }, objects) {
   );
   try {
     await build(file, objects);
-    const { status } = await jest(tests);
+    const { status } = await jest(tests, runtime);
     return status !== 0;
   } finally {
     writeFileSync(path, before);

@@ -1,13 +1,13 @@
 // Both peers in one process, so that they share its luck: SIGUSR2 comes by process.on, SIGTERM by
-// daemoniker. Reports when a handler ran, as eight bytes of CLOCK_MONOTONIC, which is the same clock
-// in every process.
+// daemoniker. Reports when a handler ran, as eight bytes of CLOCK_MONOTONIC.
 const { writeSync } = require('node:fs');
 const { SignalHandler1 } = require('../..');
+const { writeTime } = require('./monotonic.cjs');
 
 const buffer = Buffer.alloc(8);
 
 function report() {
-  buffer.writeBigInt64LE(process.hrtime.bigint());
+  writeTime(buffer);
   writeSync(1, buffer);
 }
 

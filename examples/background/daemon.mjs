@@ -2,12 +2,9 @@
 import { SignalHandler1 } from 'daemoniker';
 
 const [pidFile = 'my.pid'] = process.argv.slice(2);
-const handler = new SignalHandler1(pidFile, { sigterm: shutDown }).start().ref();
+const handler = new SignalHandler1(pidFile, { shutdown: true }).start().ref();
+handler.onShutdown('files', ({ name, sender }) => {
+  console.log(`${name} from ${sender?.command}: tidying up`);
+});
 console.log('started');
 process.send?.('started'); // to start.mjs, which then goes
-
-function shutDown() {
-  const { name, sender } = handler.received;
-  console.log(`${name} from ${sender?.command}: tidying up`);
-  process.exit();
-}

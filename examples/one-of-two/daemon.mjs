@@ -5,7 +5,7 @@
 import { PidFileError, SignalHandler1 } from 'daemoniker';
 
 const [pidFile = 'my.pid'] = process.argv.slice(2);
-const handler = new SignalHandler1(pidFile, { sigterm: () => process.exit() });
+const handler = new SignalHandler1(pidFile, { shutdown: true });
 try {
   handler.start().ref();
   console.log(`process ${process.pid} runs`);

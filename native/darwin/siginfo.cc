@@ -4,6 +4,8 @@
 #include <sys/proc_info.h>
 #include <unistd.h>
 
+#include "dispositions.h"
+
 namespace daemoniker {
 
 // XNU sets si_pid to the process that ran when the signal was posted and si_code to 0 for every
@@ -40,5 +42,7 @@ void ReadSenderName(int64_t pid, Name& name) noexcept {
 }
 
 void RaiseOnThisThread(int signum) noexcept { raise(signum); }
+
+dispositions::Range dispositions::RealTimeSignals() { return {}; }
 
 }  // namespace daemoniker

@@ -70,8 +70,8 @@ bool IsAlive(Handle handle) {
   return poll(&ended, 1, 0) == 0;
 }
 
-// proc(5), /proc/pid/stat: "pid (comm) state ppid ...", where comm may contain anything. The field of
-// this number, from 3 on; null if there is none.
+// proc(5), /proc/pid/stat: "pid (comm) state ppid ...", where comm may contain anything. The field
+// of this number, from 3 on; null if there is none.
 const char* StatField(const std::string& stat, int number) {
   const size_t after_comm = stat.rfind(')');
   const char* field = after_comm == std::string::npos ? nullptr : stat.c_str() + after_comm;
@@ -148,9 +148,9 @@ bool NamesFile(const std::string& line, const FileId& file) {
   return line.find(name) != std::string::npos;
 }
 
-// Looks through the open files of a thread ("<pid>" or "<pid>/task/<tid>"). kUnknown when they are not
-// for our eyes: a process of another user, with more capabilities, or not dumpable (ptrace(2), access
-// mode checking). The same when we cannot look.
+// Looks through the open files of a thread ("<pid>" or "<pid>/task/<tid>"). kUnknown when they are
+// not for our eyes: a process of another user, with more capabilities, or not dumpable (ptrace(2),
+// access mode checking). The same when we cannot look.
 Holds HasLocked(const char* thread, const FileId& file, int descriptor, bool* has_files) {
   *has_files = false;
   if (descriptor >= 0) {
@@ -190,8 +190,8 @@ Holds HasLocked(const char* thread, const FileId& file, int descriptor, bool* ha
   return holds;
 }
 
-// The same for a process. One whose main thread has ended seems to have no files, but its other threads
-// have.
+// The same for a process. One whose main thread has ended seems to have no files, but its other
+// threads have.
 Holds HasLocked(int64_t pid, const FileId& file, int descriptor) {
   char thread[64];
   std::snprintf(thread, sizeof thread, "%lld", static_cast<long long>(pid));

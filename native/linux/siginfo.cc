@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "dispositions.h"
 #include "linux/proc.h"
 
 namespace daemoniker {
@@ -92,5 +93,7 @@ void ReadSenderName(int64_t pid, Name& name) noexcept {
 void RaiseOnThisThread(int signum) noexcept {
   syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signum);
 }
+
+dispositions::Range dispositions::RealTimeSignals() { return {SIGRTMIN, SIGRTMAX}; }
 
 }  // namespace daemoniker

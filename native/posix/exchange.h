@@ -1,6 +1,6 @@
 // What a platform must provide: two files that change places at once.
 //
-//   native/linux/exchange.cc    renameat2(2), RENAME_EXCHANGE: Linux 3.15, and not on every file system
+//   native/linux/exchange.cc    renameat2(2), RENAME_EXCHANGE: not on every file system
 //   native/darwin/exchange.cc   renamex_np(2), RENAME_SWAP: APFS
 #pragma once
 

@@ -34,6 +34,13 @@ LockState LockWholeFile(int fd) {
   return state == LockState::kFree ? LockState::kObstructed : state;
 }
 
+void Unlock(int fd) {
+  struct flock lock = {};
+  lock.l_type = F_UNLCK;
+  lock.l_whence = SEEK_SET;
+  fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 LockState TestLock(int fd, int* descriptor) {
   *descriptor = -1;
   struct flock lock = {};

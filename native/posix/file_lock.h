@@ -9,6 +9,9 @@ namespace daemoniker {
 
 LockState LockWholeFile(int fd);
 
+// Closing the descriptor does not do it while a forked child has a copy.
+void Unlock(int fd);
+
 // Asks, never takes. Read locks do not count: `pkill -L` takes one for an instant. `descriptor` is
 // the one that the holder says it holds the lock by (LockWholeFile() does), or -1.
 LockState TestLock(int fd, int* descriptor);

@@ -43,8 +43,12 @@ void Record(const siginfo_t& info, int signum) {
   arrival.wall_us = WallMicroseconds();
   arrival.steady_ns = SteadyNanoseconds();
   ReadSiginfo(info, &arrival);
-  if (shutdown::NoteArrival(arrival)) watcher::Notify();
-  const uint64_t sequence = pending.Record(arrival);
+  uint64_t sequence;
+  {
+    const shutdown::Arriving arriving;
+    if (shutdown::NoteArrival(arrival)) watcher::Notify();
+    sequence = pending.Record(arrival);
+  }
   messenger::Notify();
   if (sequence == 0) return;
   if (arrival.sender_pid > 0) pending.NameSender(arrival, sequence, ReadSenderName);

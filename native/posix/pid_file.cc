@@ -4,11 +4,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <iterator>
 
 #include "clock.h"
 #include "posix/descriptor.h"
@@ -59,6 +62,49 @@ int FillReport(int fd, FileReport* report, const char** failed_call) {
   return 0;
 }
 
+// Each descriptor that holds a lock, or is about to take one, plus 1; 0 is a free place. A child
+// that is forked without exec(3) must close its copy, whatever the other threads were doing at that
+// moment: so nothing that a mutex protects, and each is here before it is locked. (What such a
+// child keeps is one that was opened in the very instant of the fork, and more than these.)
+std::atomic<int> held_descriptors[128];
+
+void Remember(int fd) {
+  for (std::atomic<int>& place : held_descriptors) {
+    int none = 0;
+    if (place.compare_exchange_strong(none, fd + 1)) return;
+  }
+}
+
+void Forget(int fd) {
+  for (std::atomic<int>& place : held_descriptors) {
+    int own = fd + 1;
+    if (place.compare_exchange_strong(own, 0)) return;
+  }
+}
+
+// As open(2), for a file that is to be locked.
+int OpenToHold(const char* path, int flags) {
+  const int fd = open(path, flags, 0644);
+  if (fd >= 0) Remember(fd);
+  return fd;
+}
+
+// What OpenToHold() gave. It is forgotten before it is closed, as the number may mean another file
+// at once; so a child that is forked in between has a copy, which must not keep the lock.
+void LetGo(int fd) {
+  Unlock(fd);
+  Forget(fd);
+  close(fd);
+}
+
+// In the child, where the locks are the parent's: nothing but close(2).
+void CloseHeld() {
+  for (std::atomic<int>& place : held_descriptors) {
+    const int fd = place.exchange(0) - 1;
+    if (fd >= 0) close(fd);
+  }
+}
+
 // Opens what exists if it is a regular file. Others are not even touched: a device may react to it,
 // a FIFO's other end may be waiting for somebody to come. -1 with errno.
 int OpenRegular(const char* path, int flags) {
@@ -71,7 +117,7 @@ int OpenRegular(const char* path, int flags) {
   } else if (!S_ISREG(status.st_mode)) {
     errno = ENXIO;  // as for a socket
   } else {
-    return open(path, flags);
+    return OpenToHold(path, flags);
   }
   return -1;
 }
@@ -83,8 +129,8 @@ bool IsAt(int fd, const char* path) {
   return fstat(fd, &held) == 0 && lstat(path, &named) == 0 && IdOf(held) == IdOf(named);
 }
 
-// A name in the directory of `path` that nobody else uses. Short, as that of `path` may be as long as
-// names can be.
+// A name in the directory of `path` that nobody else uses. Short, as that of `path` may be as long
+// as names can be.
 std::string TemporaryPath(const std::string& path) {
   static std::atomic<unsigned> count{0};
   char name[64];
@@ -101,31 +147,89 @@ int WriteAtOnce(int fd, const std::string& content) {
   return static_cast<size_t>(written) == content.size() ? 0 : -ENOSPC;
 }
 
-// The new file is at `path`; at `temporary` is what came out of there. That is the stale file for one
-// of all who replace it at the same time, unless somebody has taken that over in place.
+// The new file is at `path`; at `temporary` is what came out of there. That is the stale file for
+// one of all who replace it at the same time, unless somebody has taken that over in place.
 bool HasWon(int stale, const std::string& temporary) {
   int unused;
   return IsAt(stale, temporary.c_str()) && TestLock(stale, &unused) != LockState::kHeld;
 }
 
-// What came out is another one's new file. Everybody who lost does this until the own file is back, so
-// the winner's is the one that stays at `path`.
+// Whether nobody holds this file, as far as we can see.
+bool IsUnlocked(const std::string& path) {
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  const Descriptor file(open(path.c_str(), kFlags));
+  int unused;
+  return file.valid() && TestLock(file.get(), &unused) == LockState::kFree;
+}
+
+// Lets others get on. For different times, so that two who lost do not go on in step.
+void Pause(int round) {
+  if (round < 100) {
+    sched_yield();
+    return;
+  }
+  const long spread = static_cast<long>((WallMicroseconds() * 31 + getpid()) % 900);
+  const struct timespec time = {0, (100 + spread) * 1000};
+  nanosleep(&time, nullptr);
+}
+
+// What came out is another one's new file. Everybody who lost goes on until the own file is back,
+// so that the winner's is the one that stays at `path`. While another one who lost has ours, we
+// wait for it. If it was killed, ours is out of reach, and we end with its file, which nobody holds
+// any more.
 void TakeBack(int fresh, const std::string& temporary, const std::string& path) {
-  // More than enough, unless another one was killed in the middle of this.
-  constexpr int kAttempts = 10'000;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  constexpr int64_t kPatience = 10'000 * kMillisecond;
+  const int64_t end = SteadyNanoseconds() + kPatience;
+  for (int round = 0; round == 0 || SteadyNanoseconds() < end; ++round) {
     if (Exchange(temporary.c_str(), path.c_str()) != 0) return;
-    if (IsAt(fresh, temporary.c_str())) {
+    if (IsAt(fresh, temporary.c_str()) || IsUnlocked(temporary)) {
       unlink(temporary.c_str());
       return;
     }
-    sched_yield();
+    Pause(round);
   }
+}
+
+// Puts the new file, which is at `temporary`, in the place of the stale one; nothing of it is left
+// at `temporary`.
+Replacement PutInPlace(int stale, bool is_locked, int fresh, const std::string& temporary,
+                       const std::string& path) {
+  Replacement result = Replacement::kLost;
+  // Whoever comes late does not even touch the winner's file.
+  if (IsAt(stale, path.c_str())) {
+    const int refused = Exchange(temporary.c_str(), path.c_str());
+    if (refused == 0 && !HasWon(stale, temporary)) {
+      TakeBack(fresh, temporary, path);
+      return Replacement::kLost;
+    }
+    if (refused == 0) {
+      result = Replacement::kDone;
+    } else if (CannotExchange(refused) && is_locked &&
+               rename(temporary.c_str(), path.c_str()) == 0) {
+      // Whoever replaces it here needs the lock that we have.
+      return Replacement::kDone;
+    } else if (refused != -ENOENT) {
+      // A file that is mounted there alone (EBUSY), or somebody else's in a directory like /tmp.
+      result = Replacement::kImpossible;
+    }
+  }
+  unlink(temporary.c_str());
+  return result;
+}
+
+// Whether open(2) of a new file failed because there is no more of something, and not because this
+// directory takes none.
+bool IsScarcity(int error) {
+  constexpr int kScarcities[] = {EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT};
+  return std::find(std::begin(kScarcities), std::end(kScarcities), error) != std::end(kScarcities);
 }
 
 }  // namespace
 
-void AtFork(void (*in_child)()) { pthread_atfork(nullptr, nullptr, in_child); }
+void AtFork(void (*in_child)()) {
+  pthread_atfork(nullptr, nullptr, CloseHeld);
+  pthread_atfork(nullptr, nullptr, in_child);
+}
 
 int ExaminePidFile(const std::string& path, FileReport* report, LockState* lock,
                    const char** failed_call) {
@@ -164,7 +268,7 @@ int PidFileHandle::Open(const std::string& path, bool* created) {
   // or vanish in between.
   int error = 0;
   for (int round = 0; round < 2; ++round) {
-    int fd = open(path.c_str(), kFlags | O_RDWR | O_CREAT | O_EXCL, 0644);
+    int fd = OpenToHold(path.c_str(), kFlags | O_RDWR | O_CREAT | O_EXCL);
     *created = fd >= 0;
     write_error_ = 0;
     if (fd < 0 && errno == EEXIST) {
@@ -185,7 +289,7 @@ int PidFileHandle::Open(const std::string& path, bool* created) {
 }
 
 void PidFileHandle::Close() {
-  if (native_ >= 0) close(static_cast<int>(native_));
+  if (native_ >= 0) LetGo(static_cast<int>(native_));
   native_ = -1;
 }
 
@@ -212,44 +316,31 @@ int PidFileHandle::Write(const std::string& content) {
 }
 
 int PidFileHandle::Replace(const std::string& path, const std::string& content,
-                           const std::string& mark, Replacement* result, LockState* lock) {
-  *result = Replacement::kImpossible;
+                           const std::string& mark, Replaced* replaced) {
+  *replaced = {};
   const std::string temporary = TemporaryPath(path);
   constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-  const int fresh = open(temporary.c_str(), kFlags, 0644);
-  // A directory that we may not write, or with no room for another file.
-  if (fresh < 0) return 0;
-  *lock = LockWholeFile(fresh);
-  int error = WriteAtOnce(fresh, *lock == LockState::kFree ? content + mark : content);
-  if (error == 0) {
-    const int stale = static_cast<int>(native_);
-    const int refused = Exchange(temporary.c_str(), path.c_str());
-    if (refused == 0 && HasWon(stale, temporary)) {
-      unlink(temporary.c_str());
-      *result = Replacement::kDone;
-    } else if (refused == 0) {
-      TakeBack(fresh, temporary, path);
-      *result = Replacement::kLost;
-    } else if (CannotExchange(refused) && has_lock_ &&
-               rename(temporary.c_str(), path.c_str()) == 0) {
-      // Whoever replaces it here needs the lock that we have.
-      *result = Replacement::kDone;
-    } else {
-      // A file that is mounted there alone (EBUSY), or somebody else's in a directory like /tmp.
-      if (refused == -ENOENT) *result = Replacement::kLost;
-      unlink(temporary.c_str());
-    }
-  } else {
-    unlink(temporary.c_str());
+  const int fresh = OpenToHold(temporary.c_str(), kFlags);
+  if (fresh < 0) {
+    if (IsScarcity(errno)) replaced->open_error = -errno;
+    return 0;
   }
-  if (*result != Replacement::kDone) {
-    close(fresh);
+  replaced->lock = LockWholeFile(fresh);
+  const bool is_locked = replaced->lock == LockState::kFree;
+  const int error = WriteAtOnce(fresh, is_locked ? content + mark : content);
+  if (error != 0) {
+    unlink(temporary.c_str());
+  } else {
+    replaced->result = PutInPlace(static_cast<int>(native_), has_lock_, fresh, temporary, path);
+  }
+  if (replaced->result != Replacement::kDone) {
+    LetGo(fresh);
     return error;
   }
   Close();
   native_ = fresh;
   write_error_ = 0;
-  has_lock_ = *lock == LockState::kFree;
+  has_lock_ = is_locked;
   return 0;
 }
 

@@ -84,8 +84,12 @@ class Recorder {
     arrival.sender_pid = sender_pid;
     arrival.wall_us = WallMicroseconds();
     arrival.steady_ns = SteadyNanoseconds();
-    if (shutdown::NoteArrival(arrival)) watcher::Notify();
-    const uint64_t sequence = pending.Record(arrival);
+    uint64_t sequence;
+    {
+      const shutdown::Arriving arriving;
+      if (shutdown::NoteArrival(arrival)) watcher::Notify();
+      sequence = pending.Record(arrival);
+    }
     if (sequence != 0) {
       if (watcher::Limits(signum)) watcher::Notify();
       // Before the main thread is woken, which may ask for it at once: a tool that sends a signal
@@ -156,6 +160,8 @@ void GiveBack(int signum, After, const Between& between) {
   if (signum == SIGTERM) session_window.Stop();
   if (is_last) console_events::Stop();
 }
+
+Range RealTimeSignals() { return {}; }
 
 // Runs when the environment ends, or when the module is unloaded at the end of the process: there
 // the system has ended all other threads (MSDN, ExitProcess), calls no control routine any more,

@@ -81,13 +81,17 @@ void UnblockHolders(HANDLE file) { Unlock(file, kHolderRange, kHolderRangeLength
 LockState TestPidFileLock(HANDLE file) { return Test(file, kHolderRange, kHolderRangeLength - 1); }
 
 Holds TestHolder(HANDLE file, int64_t pid, int64_t started_at) {
-  switch (Test(file, HolderByte(pid, started_at), 1)) {
-    case LockState::kFree:
-      return Holds::kNo;
-    case LockState::kHeld:
-      return Holds::kYes;
-    default:
-      return Holds::kUnknown;
+  constexpr int kLooks = 20;
+  const uint64_t holder_byte = HolderByte(pid, started_at);
+  for (int look = 1;; ++look) {
+    const LockState state = Test(file, holder_byte, 1);
+    if (state == LockState::kFree) return Holds::kNo;
+    // A holder has one byte. Who has its neighbour as well has locked them all, and would be every
+    // process: for a moment if it is BlockHolders().
+    const bool is_single = Test(file, holder_byte ^ 1, 1) == LockState::kFree;
+    if (state == LockState::kHeld && is_single) return Holds::kYes;
+    if (state != LockState::kHeld || look == kLooks) return Holds::kUnknown;
+    Sleep(1);
   }
 }
 

@@ -4,6 +4,12 @@
 // After windows.h, which it needs.
 #include <winternl.h>
 
+#include <atomic>
+#include <cstring>
+#include <cwchar>
+#include <vector>
+
+#include "clock.h"
 #include "win32/error_codes.h"
 #include "win32/file_id.h"
 #include "win32/file_lock.h"
@@ -107,6 +113,26 @@ bool Delete(HANDLE file) {
   disposition.DeleteFile = TRUE;
   return SetFileInformationByHandle(file, FileDispositionInfo, &disposition, sizeof disposition) !=
          FALSE;
+}
+
+// A name in the directory of `path` that nobody else uses.
+std::wstring TemporaryPath(const std::wstring& path) {
+  static std::atomic<unsigned> count{0};
+  wchar_t name[64];
+  std::swprintf(name, sizeof name / sizeof *name, L".daemoniker-%lu-%llx-%x", GetCurrentProcessId(),
+                static_cast<unsigned long long>(WallMicroseconds()), ++count);
+  return path.substr(0, path.find_last_of(L"\\/") + 1) + name;
+}
+
+// Renames the very file that is open.
+bool Rename(HANDLE file, const std::wstring& path) {
+  const size_t length = path.size() * sizeof(wchar_t);
+  std::vector<unsigned char> buffer(sizeof(FILE_RENAME_INFO) + length);
+  auto* info = reinterpret_cast<FILE_RENAME_INFO*>(buffer.data());
+  info->FileNameLength = static_cast<DWORD>(length);
+  std::memcpy(info->FileName, path.data(), length);
+  return SetFileInformationByHandle(file, FileRenameInfo, info,
+                                    static_cast<DWORD>(buffer.size())) != FALSE;
 }
 
 }  // namespace
@@ -224,36 +250,41 @@ int PidFileHandle::Write(const std::string& content) {
 }
 
 int PidFileHandle::Replace(const std::string& path, const std::string& content,
-                           const std::string& mark, Replacement* result, LockState* lock) {
-  *result = Replacement::kImpossible;
-  // Files have no mode here, and their lists of rights are for their owner to choose: what can be locked
-  // is written in place.
+                           const std::string& mark, Replaced* replaced) {
+  *replaced = {};
+  // Files have no mode here, and their lists of rights are for their owner to choose: what can be
+  // locked is written in place.
   if (has_lock_) return 0;
   const HANDLE stale = HandleOf(native_);
   if (!BlockHolders(stale)) {
-    if (TestPidFileLock(stale) == LockState::kHeld) *result = Replacement::kLost;
+    if (TestPidFileLock(stale) == LockState::kHeld) replaced->result = Replacement::kLost;
     return 0;
   }
   // Deletes this file and no other, whatever its path names by now, so one of all who try succeeds
-  // with CREATE_NEW afterwards.
-  const bool deleted = IsStillAt(path) && Delete(stale);
+  // with CREATE_NEW afterwards. Renamed before: without POSIX semantics the name goes with the last
+  // handle, perhaps that of somebody who reads it.
+  const bool is_there = IsStillAt(path);
+  const bool deleted = is_there && Rename(stale, TemporaryPath(NativePath(path))) && Delete(stale);
   UnblockHolders(stale);
+  if (!is_there) replaced->result = Replacement::kLost;
   if (!deleted) return 0;
+  Close();
   PidFileHandle fresh;
   bool created = false;
-  const int error = fresh.Open(path, &created);
-  if (error != 0) return error;
-  *result = Replacement::kLost;
+  replaced->open_error = fresh.Open(path, &created);
+  if (replaced->open_error != 0) return 0;
+  replaced->result = Replacement::kLost;
   if (!created) return 0;
-  *lock = fresh.TryLock();
-  if (*lock != LockState::kFree && *lock != LockState::kUnsupported) return 0;
-  const int unwritten = fresh.Write(*lock == LockState::kFree ? content + mark : content);
+  replaced->lock = fresh.TryLock();
+  const bool is_locked = replaced->lock == LockState::kFree;
+  if (!is_locked && replaced->lock != LockState::kUnsupported) return 0;
+  const int unwritten = fresh.Write(is_locked ? content + mark : content);
   if (unwritten != 0) {
     fresh.Remove(path);
+    replaced->result = Replacement::kImpossible;
     return unwritten;
   }
-  *result = Replacement::kDone;
-  Close();
+  replaced->result = Replacement::kDone;
   native_ = fresh.native_;
   write_error_ = 0;
   has_lock_ = fresh.has_lock_;

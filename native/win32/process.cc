@@ -88,9 +88,9 @@ int64_t ParentOf(int64_t pid) {
     ULONG_PTR pid, parent;
   } basic = {};
   const Opened process(pid, kNoHandle);
-  const bool known = process.error() == 0 &&
-                     NtQueryInformationProcess(process.get(), ProcessBasicInformation, &basic,
-                                               sizeof basic, nullptr) >= 0;
+  const bool known =
+      process.error() == 0 && NtQueryInformationProcess(process.get(), ProcessBasicInformation,
+                                                        &basic, sizeof basic, nullptr) >= 0;
   return known ? static_cast<int64_t>(basic.parent) : 0;
 }
 

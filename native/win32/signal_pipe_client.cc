@@ -31,9 +31,12 @@ class TimeLimit {
   ULONGLONG end_;
 };
 
-// The server of the other end went away in the middle, or has not yet let its last client go.
+// The server of the other end went away in the middle, or has not yet let its last client go. Which
+// error says so depends on what was called, and how far the end was: ERROR_BAD_PIPE is for a pipe
+// whose server has closed its end before the request.
 bool IsGone(DWORD error) {
-  return error == ERROR_BROKEN_PIPE || error == ERROR_NO_DATA || error == ERROR_PIPE_NOT_CONNECTED;
+  return error == ERROR_BROKEN_PIPE || error == ERROR_NO_DATA ||
+         error == ERROR_PIPE_NOT_CONNECTED || error == ERROR_BAD_PIPE;
 }
 
 // ERROR_SUCCESS, or what went wrong.
@@ -53,7 +56,11 @@ DWORD Connect(const std::wstring& name, const TimeLimit& limit, OwnedHandle* pip
   }
 }
 
-DWORD Exchange(HANDLE pipe, const Request& request, DWORD timeout_ms, Reply* reply) {
+DWORD Exchange(HANDLE pipe, int64_t pid, const Request& request, DWORD timeout_ms, Reply* reply) {
+  ULONG server = 0;
+  if (!GetNamedPipeServerProcessId(pipe, &server)) return GetLastError();
+  if (static_cast<int64_t>(server) != pid) return kNotOurs;
+
   DWORD mode = PIPE_READMODE_MESSAGE;
   if (!SetNamedPipeHandleState(pipe, &mode, nullptr, nullptr)) {
     // A pipe of bytes has no messages: not ours.
@@ -89,12 +96,8 @@ int Send(int64_t pid, int signum) {
     if (error == ERROR_TIMEOUT) return uv::kEtimedout;
     if (error != ERROR_SUCCESS) return UvError(error);
 
-    ULONG server = 0;
-    if (!GetNamedPipeServerProcessId(pipe.get(), &server)) return LastUvError();
-    if (static_cast<int64_t>(server) != pid) return uv::kEproto;
-
     Reply reply = {};
-    error = Exchange(pipe.get(), request, limit.Remaining(), &reply);
+    error = Exchange(pipe.get(), pid, request, limit.Remaining(), &reply);
     if (error == ERROR_SUCCESS) {
       if (reply.outcome == static_cast<int32_t>(Outcome::kRecorded)) return 0;
       return reply.outcome == static_cast<int32_t>(Outcome::kNotTaken) ? uv::kEnosys : uv::kEproto;

@@ -34,6 +34,22 @@ test('SIGHUP reloads a daemon, as often as it comes, on every platform', async (
   await fixture.end();
 });
 
+test('what waits when its handler is taken away still meets it', async () => {
+  const fixture = run(({ daemoniker, say, signalMyself }) => {
+    const handler: InstanceType<typeof daemoniker.SignalHandler1> = new daemoniker.SignalHandler1(
+      null,
+      {
+        signals: { SIGHUP: () => say('handled', { name: handler.received?.name }) },
+      },
+    ).start();
+    signalMyself('SIGHUP');
+    handler.setHandler('SIGHUP', null);
+    say('taken away');
+  });
+  expect(await fixture.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+  expect(fixture.said).toEqual([{ event: 'handled', name: 'SIGHUP' }, { event: 'taken away' }]);
+});
+
 test('`daemoniker send <pid-file> HUP` reloads a daemon', async () => {
   const fixture = run(
     ({ daemoniker, say, args }) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SIGTERM, ping, send, terminate } from '../..';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
+import { deathBy } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';
 import { onNode } from '../support/platform';
 import { codeBlocks, type CodeBlock } from '../support/markdown';
@@ -126,4 +127,27 @@ onNode('docs/recipes.md', () => {
       agent.destroy();
     },
   );
+});
+
+onNode('docs/other-packages.md', () => {
+  const programs = codeBlocks('docs/other-packages.md');
+  const endsBySignal = ['with_terminus.mjs', 'with_signal_exit.mjs'];
+  const names = programs.map(({ code }) => /^\/\/ (\w+\.mjs)$/m.exec(code)?.[1] ?? 'unnamed');
+
+  test.each(names)('%s does at SIGTERM what is said about it', async (name) => {
+    const port = await freePort();
+    const code = (programs[names.indexOf(name)] as CodeBlock).code
+      .replace('8080', `${port}, () => console.log('listens')`)
+      .replace("response.end('hello\\n')", "{ console.log('asked'); setTimeout(() => $&, 300); }");
+    const program = new Fixture([...RUNTIME, write(name, { code })], { cwd: directory });
+    await program.until('listens', () => program.stdout.includes('listens'));
+    const answer = textFrom(`http://localhost:${port}/`).catch(() => 'cut off');
+    await program.until('asked', () => program.stdout.includes('asked'));
+    program.kill('SIGTERM');
+    const cutsOff = name === 'with_signal_exit.mjs';
+    expect(await answer).toBe(cutsOff ? 'cut off' : 'hello\n');
+    expect(await program.end()).toMatchObject(
+      endsBySignal.includes(name) ? deathBy('SIGTERM') : { code: 0, signal: null, stderr: '' },
+    );
+  });
 });

@@ -30,13 +30,14 @@ describe('an otherwise empty event loop', () => {
     expect(program.said).toEqual([{ event: 'exit', handled: 200 }]);
   });
 
-  test('loses none that arrives while the last one is handled', async () => {
+  test('turns once more for one that arrives while the last one is handled', async () => {
     const program = run(({ daemoniker, say, signalMyself }) => {
       // Before ours: at the end of the loop, when nothing is left to do.
       process.once('beforeExit', () => signalMyself('SIGTERM'));
       new daemoniker.SignalHandler1(null, {
         sigterm: () => signalMyself('SIGINT'),
-        sigint: () => say('handled'),
+        // Too late in an 'exit' listener.
+        sigint: () => setImmediate(() => say('handled')),
       }).start();
     });
     await program.end();

@@ -100,23 +100,22 @@ onNodeOnUnix('http-server', () => {
 test('worker-queue finishes the job it is at and leaves the rest for its next start', async () => {
   const [queue, done] = [join(directory, 'queue'), join(directory, 'done')];
   for (const path of [queue, done]) mkdirSync(path);
-  for (const job of ['1', '2', '3']) writeFileSync(join(queue, job), '');
-  const first = await startProgram(
-    runs('worker-queue/worker.mjs', pidFile, queue, done),
-    'begins 1',
-  );
+  // More than it can do before the signal has reached it.
+  const jobs = Array.from({ length: 99 }, (_, index) => String(index + 100));
+  for (const job of jobs) writeFileSync(join(queue, job), '');
+  const worker = runs('worker-queue/worker.mjs', pidFile, queue, done);
+
+  const first = await startProgram(worker, `begins ${jobs[0]}`);
   send(pidFile, SIGTERM);
   expect(await first.end()).toMatchObject({ code: 0, stderr: '' });
-  expect(first.stdout).toMatch(/begins 1\s+has done 1\s+ended/);
-  expect([readdirSync(queue), readdirSync(done)]).toEqual([['2', '3'], ['1']]);
+  const finished = first.stdout.match(/(?<=begins )\d+/g) ?? [];
+  expect(first.stdout).toMatch(new RegExp(`has done ${finished.at(-1)}\\s+ended`));
+  expect(readdirSync(done)).toEqual(finished);
+  expect(readdirSync(queue)).toEqual(jobs.slice(finished.length));
 
-  const second = await startProgram(
-    runs('worker-queue/worker.mjs', pidFile, queue, done),
-    'has done 3',
-  );
+  const second = await startProgram(worker, `has done ${jobs[finished.length]}`);
   send(pidFile, SIGTERM);
   expect(await second.end()).toMatchObject({ code: 0, stderr: '' });
-  expect(readdirSync(done)).toEqual(['1', '2', '3']);
 });
 
 describe('systemd', () => {

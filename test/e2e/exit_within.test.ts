@@ -120,7 +120,7 @@ test('signals are still handled while it runs, also after stop() and start()', a
 
 // The watcher of the second one is another thread, which must not take the time between the two
 // for one in which the process was stopped.
-onLinux.test('a second one starts anew when the process was stopped past its end', async () => {
+onLinux.test('a second one starts over when the process was stopped past its end', async () => {
   const fixture = await begin(`
     handler.stop();
     handler.exitWithin(5000);

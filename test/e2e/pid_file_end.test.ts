@@ -4,6 +4,8 @@ import {
   linkSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -17,9 +19,11 @@ import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
 import { start } from '../support/fixture';
+import { HeldSession, holdingCalls } from '../support/held_calls';
 import { contentHeldBy } from '../support/pid_file';
 import { onNode, onUnix } from '../support/platform';
-import { IS_WINDOWS } from '../support/runtime';
+import { eventually } from '../support/processes';
+import { IS_WINDOWS, ROOT } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -135,6 +139,41 @@ describe('a holder that is killed', () => {
     }
   });
 
+  holdingCalls.test(
+    'frees it although a child was forked while a worker was about to replace it',
+    async () => {
+      writeFileSync(pidFile, '2147483647\n');
+      const held = await HeldSession.start('renameat2');
+      const killed = held.session;
+      await killed.value(
+        `(() => {
+          const { Worker } = require('node:worker_threads');
+          const source = 'const { root, path } = require("node:worker_threads").workerData;'
+            + 'require(root).PidFile.acquire(path);';
+          kept.worker = new Worker(source, { eval: true, workerData: { root: $0, path: $1 } });
+          return true;
+        })()`,
+        ROOT,
+        pidFile,
+      );
+      await held.arrives();
+      const child = (await killed.value('require($0).fork()', addonPath())) as number;
+      try {
+        const open = readdirSync(`/proc/${child}/fd`).map((fd) =>
+          readlinkSync(`/proc/${child}/fd/${fd}`),
+        );
+        expect(open.filter((path) => path.startsWith(directory))).toEqual([]);
+        held.letAllGo();
+        await eventually('the worker has it', () => ping(pidFile));
+        killed.fixture.kill('SIGKILL');
+        await killed.fixture.end();
+        PidFile.acquire(pidFile).release();
+      } finally {
+        process.kill(child, 'SIGKILL');
+      }
+    },
+  );
+
   test('by its own abort() too', async () => {
     const aborted = await Session.start();
     await aborted.value(START, pidFile);
@@ -207,7 +246,7 @@ describe('a path that means something else by the time of stop()', () => {
   });
 
   onUnix.test(
-    'a deleted file is made anew by the next handler, which outlives the first',
+    'a deleted file is made again by the next handler, which outlives the first',
     async () => {
       unlinkSync(pidFile);
       await daemon.value('(kept.second = new SignalHandler1($0).start(), true)', pidFile);

@@ -16,41 +16,18 @@ import { join } from 'node:path';
 import { PidFile, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
-import { locksOf } from '../support/locks';
+import type { FixtureOptions } from '../support/fixture';
+import { HeldSession, holdingCalls } from '../support/held_calls';
+import { locksOf, startReader } from '../support/locks';
 import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
 import { onLinux, onUnix, withTools } from '../support/platform';
-import { startProgram } from '../support/processes';
 import { FIXTURES } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
 const STOP = 'kept.handler.stop()';
 const STALE = '2147483647\n';
-
-/** Locks the file for reading each time it is told to, through a descriptor that cannot write. */
-async function startReader(path: string): Promise<() => Promise<void>> {
-  const reader = await startProgram(
-    [
-      'python3',
-      '-c',
-      'import fcntl, struct, sys\n' +
-        'print("reads 0", flush=True)\n' +
-        'for count, line in enumerate(sys.stdin, 1):\n' +
-        '    file = open(sys.argv[1])\n' +
-        '    fcntl.fcntl(file, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))\n' +
-        '    print("reads", count, flush=True)',
-      path,
-    ],
-    'reads 0',
-  );
-  let count = 0;
-  return async () => {
-    count++;
-    reader.tell('');
-    await reader.until('its lock', () => reader.stdout.endsWith(`reads ${count}\n`));
-  };
-}
 
 onUnix('on Unix', () => {
   test.each([
@@ -257,32 +234,176 @@ onLinux('on Linux', () => {
 
     test('of eight daemons that start at the same time exactly one wins, 200 times', async () => {
       const lock = await startReader(pidFile);
-      const starters = await Promise.all(Array.from({ length: 8 }, async () => Session.start()));
-      const CLAIM = `(() => {
-        while (Date.now() < $1);
-        try {
-          kept.claim = PidFile.acquire($0);
-          return 'won';
-        } catch (error) {
-          return error.code;
-        }
-      })()`;
-      for (let round = 0; round < 200; round++) {
-        writeFileSync(pidFile, round % 2 === 0 ? STALE : contentHeldBy(2147483647));
-        await lock();
-        const moment = Date.now() + 4;
-        const results = await Promise.all(
-          starters.map(async (starter) => starter.value(CLAIM, pidFile, moment)),
-        );
-        const others = Array<string>(7).fill('ERR_PID_FILE_LOCKED');
-        expect([...results].sort()).toEqual([...others, 'won']);
-        const winner = starters[results.indexOf('won')] as Session;
-        expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(winner.pid));
-        expect(locksOf(winner.pid, pidFile)).toHaveLength(1);
-        expect(readdirSync(directory)).toEqual(['test.pid']);
-        await winner.value('kept.claim.release()');
-        expect(existsSync(pidFile)).toBe(false);
+      await race({ rounds: 200, prepare: lock });
+    });
+  });
+
+  withTools('python3')('where files cannot change places', () => {
+    test('of eight daemons that start at the same time exactly one wins', async () => {
+      const wrapper = ['python3', join(FIXTURES, 'refuse.py'), 'renameat2=EINVAL', '--'];
+      await race({ rounds: 50, options: { wrapper } });
+    });
+  });
+
+  asRoot('in a directory that they may not write', () => {
+    test('of eight daemons that start at the same time exactly one wins', async () => {
+      chmodSync(directory, 0o755);
+      writeFileSync(pidFile, '');
+      chownSync(pidFile, NOBODY.uid, NOBODY.gid);
+      await race({ rounds: 50, options: AS_NOBODY, inPlace: true });
+    });
+  });
+
+  holdingCalls('somebody who is faster, or slower, than others', () => {
+    test('a file that a reader locks before the daemon that has created it: that one holds another', async () => {
+      const lock = await startReader(pidFile);
+      const slow = await HeldSession.start('fcntl:37');
+      // So that the first attempt is the last.
+      const start = '(kept.handler = new SignalHandler1($0)).start({ wait: 0 }).then(() => true)';
+      const started = slow.session.value(start, pidFile);
+      await slow.arrives();
+      expect(readFileSync(pidFile, 'utf8')).toBe('');
+      await lock();
+      slow.letAllGo();
+      expect(await started).toBe(true);
+      expectToHold(slow.session);
+      expect(readdirSync(directory)).toEqual(['test.pid']);
+    });
+
+    test('a daemon that comes late does not even touch the file of the winner', async () => {
+      writeFileSync(pidFile, STALE);
+      await (
+        await startReader(pidFile)
+      )();
+      const late = await HeldSession.start('fcntl:37');
+      const start = `new SignalHandler1($0).start({ wait: 0 })
+        .catch((error) => [error.code, error.pid])`;
+      const result = late.session.value(start, pidFile);
+      await late.arrives(); // about to lock the stale file
+      late.letGo();
+      await late.arrives(); // about to lock the one that is to take its place
+      const winner = await Session.start();
+      await winner.value(START, pidFile);
+      // Renaming a file changes this time of it.
+      const { ctimeNs } = lstatSync(pidFile, { bigint: true });
+      late.letAllGo();
+      expect(await result).toEqual(['ERR_PID_FILE_LOCKED', winner.pid]);
+      expect(lstatSync(pidFile, { bigint: true }).ctimeNs).toBe(ctimeNs);
+      expectToHold(winner);
+      expect(readdirSync(directory)).toEqual(['test.pid']);
+    });
+
+    const CLAIM = `(() => {
+      try {
+        kept.claim = PidFile.acquire($0);
+        return 'won';
+      } catch (error) {
+        return [error.code, error.pid];
       }
+    })()`;
+
+    /**
+     * Three daemons that replace a file which somebody reads under a lock. The first has won. The second
+     * has put its file in the place of that, and has it to put back; the third has done so with the
+     * second's.
+     */
+    async function entangled() {
+      writeFileSync(pidFile, STALE);
+      await (
+        await startReader(pidFile)
+      )();
+      const starters: HeldSession[] = [];
+      const results: Promise<unknown>[] = [];
+      for (let count = 0; count < 3; count++) {
+        const starter = await HeldSession.start('renameat2');
+        results.push(starter.session.value(CLAIM, pidFile));
+        await starter.arrives();
+        starters.push(starter);
+      }
+      const [first, second, third] = starters as [HeldSession, HeldSession, HeldSession];
+      first.letGo();
+      expect(await results[0]).toBe('won');
+      for (const loser of [second, third]) {
+        loser.letGo();
+        await loser.arrives();
+      }
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(third.session.pid));
+      const refused = ['ERR_PID_FILE_LOCKED', first.session.pid];
+      return { first, second, third, results, refused };
+    }
+
+    test('those who lose put the file of the winner back, however long one of them takes', async () => {
+      const { first, second, third, results, refused } = await entangled();
+      // It cannot finish while the third has its file.
+      for (let turn = 0; turn < 5; turn++) {
+        second.letGo();
+        await second.arrives();
+      }
+      third.letAllGo();
+      second.letAllGo();
+      expect(await Promise.all(results)).toEqual(['won', refused, refused]);
+      expectToHold(first.session);
+      expect(readdirSync(directory)).toEqual(['test.pid']);
+    });
+
+    test('the same when another one who loses is killed in the middle of that', async () => {
+      const { first, second, third, results, refused } = await entangled();
+      results[2]?.catch(() => undefined); // there is no answer
+      third.session.fixture.kill('SIGKILL');
+      await third.session.fixture.end();
+      const begun = performance.now();
+      second.letAllGo();
+      expect(await results[1]).toEqual(refused);
+      // It waits ten seconds for one that lives.
+      expect(performance.now() - begun).toBeLessThan(9000);
+      expectToHold(first.session);
     });
   });
 });
+
+function expectToHold(daemon: Session): void {
+  expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(daemon.pid));
+  expect(locksOf(daemon.pid, pidFile)).toHaveLength(1);
+  expect(ping(pidFile)).toBe(true);
+}
+
+interface Race {
+  readonly rounds: number;
+  readonly options?: FixtureOptions;
+  /** When the stale file is there. */
+  readonly prepare?: () => Promise<void>;
+  /** The file is not replaced, but written and emptied. */
+  readonly inPlace?: boolean;
+}
+
+/** Eight processes claim a stale file at the same moment: each time one gets it. */
+async function race({ rounds, options, prepare, inPlace = false }: Race): Promise<void> {
+  const starters = await Promise.all(Array.from({ length: 8 }, async () => Session.start(options)));
+  const CLAIM = `(() => {
+    while (Date.now() < $1);
+    try {
+      kept.claim = PidFile.acquire($0);
+      return 'won';
+    } catch (error) {
+      return error.code;
+    }
+  })()`;
+  for (let round = 0; round < rounds; round++) {
+    writeFileSync(pidFile, round % 2 === 0 ? STALE : contentHeldBy(2147483647));
+    const { ino } = lstatSync(pidFile);
+    await prepare?.();
+    const moment = Date.now() + 4;
+    const results = await Promise.all(
+      starters.map(async (starter) => starter.value(CLAIM, pidFile, moment)),
+    );
+    const others = Array<string>(7).fill('ERR_PID_FILE_LOCKED');
+    expect([...results].sort()).toEqual([...others, 'won']);
+    const winner = starters[results.indexOf('won')] as Session;
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(winner.pid));
+    expect(locksOf(winner.pid, pidFile)).toHaveLength(1);
+    expect(readdirSync(directory)).toEqual(['test.pid']);
+    expect(lstatSync(pidFile).ino === ino).toBe(inPlace);
+    await winner.value('kept.claim.release()');
+    expect(existsSync(pidFile) && readFileSync(pidFile, 'utf8')).toBe(inPlace ? '' : false);
+  }
+}

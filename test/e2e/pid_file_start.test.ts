@@ -20,7 +20,15 @@ import { Fixture, PATIENCE_MS } from '../support/fixture';
 import { locksOf } from '../support/locks';
 import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
-import { onLinux, onUnix, testUnlessOn, withSymbolicLinks, withTools } from '../support/platform';
+import {
+  onLinux,
+  onNode,
+  onUnix,
+  testUnlessOn,
+  withSymbolicLinks,
+  withTools,
+} from '../support/platform';
+import { FIXTURES, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -59,6 +67,7 @@ test('after stop() the same handler can start again, with a new file', async () 
 
 test.each([
   ['is empty', ''],
+  ['has lost its content with the power', '\0\0\0\0\0\0\0'],
   ['names a process that is gone', 'gone'],
   ['was left without a newline', 'gone without newline'],
 ])('a file that %s is replaced, and removed by stop()', async (_, content) => {
@@ -66,7 +75,7 @@ test.each([
   gone.child.stdin?.end();
   await gone.end();
   const newline = content.endsWith('newline') ? '' : '\n';
-  writeFileSync(pidFile, content === '' ? '' : `${gone.pid}${newline}`);
+  writeFileSync(pidFile, content.startsWith('gone') ? `${gone.pid}${newline}` : content);
 
   const daemon = await Session.start();
   await daemon.value(START, pidFile);
@@ -149,6 +158,30 @@ describe('a file that names another live daemon', () => {
     expect(snapshot(pidFile)).toEqual(before);
   });
 });
+
+onNode.test(
+  'a refused start takes no longer where each process that has the file open seems to hold it',
+  async () => {
+    const holder = await Session.start();
+    await holder.value(START, pidFile);
+    const second = await Session.start();
+    // As on macOS.
+    await second.value(`(() => {
+    const key = Object.getOwnPropertySymbols(process)
+      .find(({ description }) => description.startsWith('daemoniker.registry.'));
+    const { native } = process[key];
+    const { lockClaim } = native;
+    kept.attempts = 0;
+    native.holdsLock = () => 1;
+    native.lockClaim = (claim) => (kept.attempts++, lockClaim(claim));
+  })()`);
+    expect(await second.error(START, pidFile)).toMatchObject({
+      code: 'ERR_PID_FILE_LOCKED',
+      pid: holder.pid,
+    });
+    expect(await second.value('kept.attempts')).toBe(10);
+  },
+);
 
 describe.each([
   ['text', 'not a pid\n'],
@@ -604,7 +637,7 @@ onLinux('where the file system has no locks', () => {
     withTools('python3')('(refused by a seccomp filter)', () => {
       const wrapper = [
         'python3',
-        join(__dirname, '..', 'fixtures', 'refuse.py'),
+        join(FIXTURES, 'refuse.py'),
         `fcntl:36=${error}`,
         `fcntl:37=${error}`,
         '--',
@@ -624,6 +657,19 @@ onLinux('where the file system has no locks', () => {
         await first.value(STOP);
         expect(existsSync(pidFile)).toBe(false);
         await second.value(START, pidFile);
+      });
+
+      test('nor does a daemon lose it to a child of its own', async () => {
+        const daemon = await Session.start({ wrapper });
+        await daemon.value(START, pidFile);
+        const child = 'daemoniker.PidFile.acquire(args[0])';
+        const command = [...RUNTIME, join(FIXTURES, 'script.cjs'), child, pidFile];
+        const said = (await daemon.value(
+          'String(require("node:child_process").execFileSync($0[0], $0.slice(1)))',
+          command,
+        )) as string;
+        expect(JSON.parse(said)).toMatchObject({ event: 'threw', code: 'ERR_PID_FILE_LOCKED' });
+        expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.pid}\n`);
       });
 
       test('and a stale file is replaced', async () => {

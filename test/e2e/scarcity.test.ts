@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture } from '../support/fixture';
 import { AS_NOBODY, NOBODY, asRoot } from '../support/nobody';
+import { startReader } from '../support/locks';
 import { contentHeldBy } from '../support/pid_file';
 import { onNodeOnLinux, withTools } from '../support/platform';
 import { Session } from '../support/session';
@@ -124,6 +125,18 @@ onNodeOnLinux('with few descriptors left', () => {
       if (error === undefined) await session.value('(kept.file.release(), true)');
       expect(existsSync(pidFile)).toBe(false);
     }
+  });
+
+  withTools('python3')('a stale file that somebody reads under a lock', () => {
+    test('is replaced, or it is EMFILE: nobody is said to hold it', async () => {
+      const lock = await startReader(pidFile);
+      const prepare = async (): Promise<void> => {
+        writeFileSync(pidFile, '2147483647\n');
+        await lock();
+      };
+      await prepare();
+      expectTo('ran', await outcomes('(PidFile.acquire($0).release(), "ran")', prepare));
+    });
   });
 
   test('the file of a daemon that holds no lock is never taken', async () => {

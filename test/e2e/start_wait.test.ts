@@ -3,9 +3,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ping, send, type SignalHandler1 } from '../..';
 import { directory, pidFile } from '../support/each_test';
+import type { Fixture } from '../support/fixture';
 import { asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
-import { onLinux, onNodeOnUnix, withTools } from '../support/platform';
+import { onLinux, onNode, onNodeOnLinux, onNodeOnUnix, withTools } from '../support/platform';
 import { startProgram } from '../support/processes';
 import { run } from '../support/program';
 import { ROOT } from '../support/runtime';
@@ -136,6 +137,50 @@ describe('while another daemon holds the file', () => {
     expect(await successor.value(OUTCOME)).toEqual({ started: true });
   });
 
+  onNode.test('a second one in the middle of the first is, too', async () => {
+    const successor = await Session.start();
+    await successor.value(
+      `(() => {
+        const { createHook } = require('node:async_hooks');
+        kept.handler = new SignalHandler1($0);
+        const init = (id, type) => {
+          if (type !== 'SignalHandler1' || kept.again !== undefined) return;
+          try {
+            kept.again = kept.handler.start();
+          } catch (error) {
+            kept.again = error.code;
+          }
+        };
+        const hook = createHook({ init }).enable();
+        kept.waiting = kept.handler.start({ wait: Infinity }).then(() => 'started');
+        hook.disable();
+        return true;
+      })()`,
+      pidFile,
+    );
+    expect(await successor.value('kept.again')).toBe('ERR_HANDLER_RUNNING');
+    await holder.value('kept.handler.stop()');
+    expect(await successor.value(OUTCOME)).toBe('started');
+  });
+
+  onNode.test('the event loop is not blocked by it', async () => {
+    const successor = await Session.start();
+    // Each look tries once: where the lock cannot be had, a pause would block.
+    await successor.value(`(() => {
+      const key = Object.getOwnPropertySymbols(process)
+        .find(({ description }) => description.startsWith('daemoniker.registry.'));
+      const { native } = process[key];
+      const { examinePath } = native;
+      native.examinePath = (path) => ({ ...examinePath(path), lock: 0 }); // as if it were free
+      kept.pauses = 0;
+      const { wait } = Atomics;
+      Atomics.wait = (...args) => (kept.pauses++, wait(...args));
+    })()`);
+    await successor.value(WAIT, pidFile, { wait: 300 });
+    expect(await successor.value(OUTCOME)).toMatchObject({ code: 'ERR_PID_FILE_LOCKED' });
+    expect(await successor.value('kept.pauses')).toBe(0);
+  });
+
   test('abortSignal ends the wait with its reason', async () => {
     const successor = await Session.start();
     const start = `(() => {
@@ -229,15 +274,17 @@ test('what is no PID file is refused at once', async () => {
 
 /** A worker of a cluster: it listens, and then waits for its turn, as docs/operating.md says. */
 const WORKER = `
+const cluster = require('node:cluster');
 const http = require('node:http');
 const [root, pidFile] = process.argv.slice(2);
 const { SignalHandler1 } = require(root);
 const server = http.createServer((_, response) => response.end(String(process.pid)));
 const handler = new SignalHandler1(pidFile, {
   sigint() {
+    // Not process.disconnect(): a connection that is on its way to this worker would be lost.
     server.close(() => {
       handler.stop();
-      process.disconnect();
+      cluster.worker.disconnect();
     });
   },
 });
@@ -333,6 +380,89 @@ onLinux('on Linux', () => {
       locker.tell('');
       expect(await successor.value(OUTCOME)).toEqual({ started: true });
     });
+  });
+
+  // execve(2) and close_range(2) end a lock in this way.
+  withTools('python3')('a holder that is known, and gives up its lock while it lives on', () => {
+    /** It does so when it is told, and then says so. */
+    async function startHolder(): Promise<Fixture> {
+      return startProgram(
+        [
+          'python3',
+          '-c',
+          'import fcntl, os, struct, sys\n' +
+            'file = open(sys.argv[1], "w")\n' +
+            'def lock(kind): fcntl.fcntl(file, 37, struct.pack("hhqqi4x", kind, 0, 0, 0, 0))\n' +
+            'lock(fcntl.F_WRLCK)\n' +
+            'print(f"{os.getpid()}\\n\\n", file=file, flush=True)\n' +
+            'print("locked", flush=True)\n' +
+            'sys.stdin.readline()\n' +
+            'lock(fcntl.F_UNLCK)\n' +
+            'open(sys.argv[2], "w")\n' +
+            'sys.stdin.read()',
+          pidFile,
+          `${pidFile}.unlocked`,
+        ],
+        'locked',
+      );
+    }
+
+    test('is waited for, though nothing tells of it', async () => {
+      const holder = await startHolder();
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(holder.pid));
+      const successor = await startWaiting();
+      holder.tell('');
+      expect(await successor.value(OUTCOME)).toEqual({ started: true });
+    });
+
+    test('is noticed when the time is over, at the latest', async () => {
+      const holder = await startHolder();
+      const successor = await Session.start();
+      // It looks once, and not again before the lock has been given up and the time is over.
+      const wait = `(() => {
+        kept.waiting = new SignalHandler1($0).start({ wait: 900 }).then(() => 'started', String);
+        say('waits');
+        while (!require('node:fs').existsSync($0 + '.unlocked'));
+        return true;
+      })()`;
+      const waits = successor.value(wait, pidFile);
+      await successor.fixture.hears('waits');
+      holder.tell('');
+      expect(await waits).toBe(true);
+      expect(await successor.value(OUTCOME)).toBe('started');
+    });
+  });
+});
+
+onNodeOnLinux('a long wait', () => {
+  test('piles nothing up, however often the file is changed', async () => {
+    const holder = await Session.start();
+    await holder.value(START, pidFile);
+    const program = run(
+      async ({ daemoniker, say, args: [path = ''], require }) => {
+        const { utimesSync } = require('node:fs') as typeof import('node:fs');
+        const counts: number[] = [];
+        const handler = new daemoniker.SignalHandler1(path);
+        handler.start({ wait: Infinity }).catch(() => process.exit());
+        // Some of these are one change.
+        for (let change = 1; change <= 4000; change++) {
+          utimesSync(path, change, change);
+          await new Promise(setImmediate);
+          if (change % 1000 !== 0) continue;
+          globalThis.gc?.();
+          counts.push(process.memoryUsage().heapUsed);
+        }
+        say('changed', { counts });
+        handler.stop();
+      },
+      [pidFile],
+      { flags: ['--expose-gc'] },
+    );
+    const { counts } = await program.hears('changed');
+    const [warm = NaN, , , last = NaN] = counts as number[];
+    // What each of 3000 looks leaves behind is more than 100 bytes, if it leaves anything.
+    expect(last - warm).toBeLessThan(300_000);
+    expect(await program.end()).toMatchObject({ code: 0 });
   });
 });
 

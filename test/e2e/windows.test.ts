@@ -1,6 +1,6 @@
 // What only Windows has: console events, the session's end, and a pipe for send(). The rest runs in
 // the files for all systems.
-import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SIGINT, SIGTERM, SignalError, ping, send } from '../..';
 import { caught } from '../support/caught';
@@ -109,13 +109,16 @@ async function slowDown(fixture: Fixture, change: 'take' | 'giveBack'): Promise<
 }
 
 onWindows('a signal is not refused', () => {
+  // Again and again, because the pipe's end meets the request at another point each time.
   test('while others are given back: there is no handler any more', async () => {
-    const fixture = await daemon();
-    await slowDown(fixture, 'giveBack');
-    fixture.tell('stop');
-    await fixture.hears('giveBack');
-    fixture.kill('SIGINT');
-    expect(await fixture.end()).toMatchObject(deathWithoutHandler('SIGINT'));
+    for (let round = 0; round < 8; round++) {
+      const fixture = await daemon();
+      await slowDown(fixture, 'giveBack');
+      fixture.tell('stop');
+      await fixture.hears('giveBack');
+      fixture.kill('SIGINT');
+      expect(await fixture.end()).toMatchObject(deathWithoutHandler('SIGINT'));
+    }
   });
 
   test('while others are taken: it is handled', async () => {
@@ -251,5 +254,39 @@ onWindows('PID file', () => {
     unlinkSync(pidFile);
     fixture.tell('exit 3');
     expect(await fixture.end()).toMatchObject({ code: 3, stderr: '' });
+  });
+
+  /** Somebody who can only read the file, and locks a part of it. */
+  async function locker(part: 'one' | 'all'): Promise<Fixture> {
+    const fixture = new Fixture([TOOL, 'lock', pidFile, part]);
+    await fixture.hears('locked');
+    return fixture;
+  }
+
+  test.each([
+    ['stale', '2147483647\n'],
+    ['empty', ''],
+  ])(
+    'a %s one is replaced although somebody locks the byte that stands for it',
+    async (_, content) => {
+      writeFileSync(pidFile, content);
+      const reader = await locker('one');
+      const fixture = await daemon();
+      expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(fixture.pid));
+      expect(ping(pidFile)).toBe(true);
+      expect(reader.child.exitCode).toBeNull();
+      fixture.tell('stop');
+      await fixture.hears('done');
+      expect(existsSync(pidFile)).toBe(false);
+    },
+  );
+
+  test('somebody who locks all that could say who holds it makes no process the daemon', async () => {
+    const stranger = start('plain_daemon', [pidFile, 'written']);
+    await stranger.hears('ready');
+    utimesSync(pidFile, 0, 0); // it is older than that process
+    await locker('all');
+    expect(caught(() => send(pidFile, SIGTERM))).toMatchObject({ code: 'ERR_PID_FILE_STALE' });
+    expect(stranger.child.exitCode).toBeNull();
   });
 });

@@ -644,6 +644,7 @@ void Shutdowns() {
     if (turn % 16 == 0) host::Turn(1);
   }
   senders.Stop();
+  DeliverWaiting();
   shutdown::Finish();
   shutdown::SetLimit(kSecond / 10);
   kill(getpid(), SIGTERM);

@@ -20,7 +20,7 @@ export interface NativeHelper {
   errnoAfter(signum: number): number;
   /** Children of vfork(2), which share our memory, that are killed while they handle this signal. */
   killSignalledChildren(signum: number): void;
-  /** The PID of a child that is a copy of this process, and only waits. */
+  /** The PID of a child that is a copy of this process, and by now only waits. */
   fork(): number;
   abort(): void;
   abortOnThread(): void;

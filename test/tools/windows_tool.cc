@@ -16,6 +16,10 @@
 //       stuck from now on.
 //   windows_tool usage <pid>
 //       Writes how many handles and threads that process has.
+//   windows_tool lock <file> one|all
+//       Has the byte locked, for reading, by which a daemon holds its PID file, or all those that say
+//       who it is (native/win32/file_lock.h), for itself alone. Says so as the fixtures do, and runs
+//       until it is killed.
 //   windows_tool pipe <pid>
 //       A pipe of that process's name that accepts a client and never answers; "own" for the tool's
 //       own. Says so as the fixtures do, and runs until it is killed.
@@ -176,6 +180,27 @@ int Usage(DWORD pid) {
   return 0;
 }
 
+int LockFileOf(const wchar_t* path, bool all) {
+  const HANDLE file =
+      CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                  OPEN_EXISTING, 0, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return Fail("CreateFile");
+  constexpr ULONGLONG kHolders = ULONGLONG{1} << 62;
+  const ULONGLONG offset = all ? kHolders : kHolders - 1;
+  const ULONGLONG length = all ? kHolders - 1 : 1;
+  OVERLAPPED where = {};
+  where.Offset = static_cast<DWORD>(offset);
+  where.OffsetHigh = static_cast<DWORD>(offset >> 32);
+  if (!LockFileEx(file, LOCKFILE_FAIL_IMMEDIATELY | (all ? LOCKFILE_EXCLUSIVE_LOCK : 0), 0,
+                  static_cast<DWORD>(length), static_cast<DWORD>(length >> 32), &where)) {
+    return Fail("LockFileEx");
+  }
+  std::printf("{\"event\":\"locked\"}\n");
+  std::fflush(stdout);
+  Sleep(INFINITE);
+  return 0;
+}
+
 int ServePipe(DWORD pid) {
   const std::wstring name = L"\\\\.\\pipe\\daemoniker-" + std::to_wstring(pid);
   const HANDLE pipe = CreateNamedPipeW(name.c_str(), PIPE_ACCESS_DUPLEX,
@@ -200,6 +225,7 @@ int wmain(int count, wchar_t** words) {
   if (command == L"pipe" && count == 3) {
     return ServePipe(words[2] == std::wstring(L"own") ? GetCurrentProcessId() : number(2));
   }
+  if (command == L"lock" && count == 4) return LockFileOf(words[2], words[3] == std::wstring(L"all"));
   if (command == L"hold-heap" && count == 3) return HoldHeapOf(number(2));
   if (command == L"usage" && count == 3) return Usage(number(2));
   if (command == L"end-session" && count == 3) return EndSessionOf(number(2));
