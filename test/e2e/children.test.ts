@@ -81,7 +81,10 @@ onLinux('children of vfork(2)', () => {
       },
       [addonPath()],
     );
-    expect(await program.hears('ended')).toMatchObject({ ended: constants.signals.SIGABRT, handled: 0 });
+    expect(await program.hears('ended')).toMatchObject({
+      ended: constants.signals.SIGABRT,
+      handled: 0,
+    });
   });
 });
 

@@ -20,13 +20,10 @@ export interface NativeHelper {
   errnoAfter(signum: number): number;
   /** Children of vfork(2), which share our memory, that are killed while they handle this signal. */
   killSignalledChildren(signum: number): void;
-<<<<<<< ours
   /** The PID of a child that is a copy of this process, and by now only waits. */
   fork(): number;
-=======
   /** By which signal a child of vfork(2) ends that gets this one; 0 if it lives on. */
   endOfSignalledChild(signum: number): number;
->>>>>>> theirs
   abort(): void;
   abortOnThread(): void;
   reportAtExit(): void;
