@@ -1,6 +1,6 @@
 // npm run bench: measures, prints, and writes bench/README.md and the chart in it. `--peers`
-// measures the receivers in other languages and daemoniker in Bun and Deno too; `--rounds N` (default 9) for more or fewer rounds;
-// `--dry` prints only.
+// measures the receivers in other languages and daemoniker in Bun and Deno too; `--rounds N` (default
+// 9) for more or fewer rounds; `--dry` prints only.
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';

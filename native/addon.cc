@@ -59,8 +59,10 @@ Value StartThreads(const CallbackInfo& info) {
   return Number(info, error);
 }
 
-// Those that an exit limit needs stay.
+// Those that an exit limit needs stay. The deadlines go at once: until the next handler has set its
+// own, its start() calls JavaScript of others.
 void StopThreads(const CallbackInfo&) {
+  watcher::ClearSignalLimits();
   if (watcher::LimitsExit()) return;
   watcher::Stop();
   messenger::Stop();

@@ -1,4 +1,5 @@
 // Children of a process that handles signals start as if it did not.
+import { constants } from 'node:os';
 import { addonPath, type NativeHelper } from '../support/addon';
 import { endAll } from '../support/fixture';
 import { onLinux } from '../support/platform';
@@ -65,6 +66,25 @@ onLinux('children of vfork(2)', () => {
     );
     // What the children got was not for us.
     expect(await program.hears('stopped')).toMatchObject({ handled: 1 });
+  });
+
+  // By musl's raise(3) they would signal the thread of their parent. Not SIGINT and SIGTERM, for which
+  // there is Node's own handler, which calls that.
+  test('that get a signal end by it, and their parent gets none', async () => {
+    const program = run(
+      ({ daemoniker, say, args, require, signals }) => {
+        const helper = require(args[0] as string) as NativeHelper;
+        let handled = 0;
+        new daemoniker.SignalHandler1(null, { sigabrt: () => handled++ }).start();
+        const ended = helper.endOfSignalledChild(signals.SIGABRT);
+        setImmediate(() => say('ended', { ended, handled }));
+      },
+      [addonPath()],
+    );
+    expect(await program.hears('ended')).toMatchObject({
+      ended: constants.signals.SIGABRT,
+      handled: 0,
+    });
   });
 });
 

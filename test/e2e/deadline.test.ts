@@ -201,6 +201,25 @@ describe('nothing is ended', () => {
     expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
   });
 
+  // start() calls listeners of others before the new handler's deadline is set. The watcher lives on
+  // in between, for exitWithin().
+  onNodeOnUnix.test("by a stopped handler's deadline, while the next one starts", async () => {
+    const code = `
+      handler.exitWithin(60000);
+      handler.stop();
+      process.on('newListener', (name) => {
+        if (name !== 'SIGTERM') return;
+        process.kill(process.pid, 'SIGINT'); // which is taken already
+        blockFor(${AMPLE + 300});
+      });
+      const sigint = () => process.exit(5);
+      new daemoniker.SignalHandler1(null, { sigint, sigterm: sigint, deadline: null }).start();
+      liveOn();
+    `;
+    const fixture = await begin(code, { deadline: AMPLE });
+    expect(await fixture.end()).toMatchObject({ code: 5, signal: null, stderr: '' });
+  });
+
   // What waits then is dropped. The watcher lives on, for exitWithin().
   test("by a signal that came during 'exit', once the handler is stopped", async () => {
     const code = `

@@ -22,6 +22,8 @@ export interface NativeHelper {
   killSignalledChildren(signum: number): void;
   /** The PID of a child that is a copy of this process, and by now only waits. */
   fork(): number;
+  /** By which signal a child of vfork(2) ends that gets this one; 0 if it lives on. */
+  endOfSignalledChild(signum: number): number;
   abort(): void;
   abortOnThread(): void;
   reportAtExit(): void;
