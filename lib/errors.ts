@@ -137,6 +137,17 @@ export class SignalError extends DaemonikerException {
 /**
  * The supervisor could not be notified. `code` says why: a system error's code, with `errno` and
  * `syscall`, or `EAFNOSUPPORT` for a `NOTIFY_SOCKET` that is neither a path nor an abstract name.
+ *
+ * @example
+ * ```js
+ * const { NotifyError, notify } = require('daemoniker');
+ * try {
+ *   notify('READY=1');
+ * } catch (error) {
+ *   if (!(error instanceof NotifyError)) throw error;
+ *   console.error(error.message); // and goes on: systemd will say that the start timed out
+ * }
+ * ```
  */
 export class NotifyError extends DaemonikerException {
   static {
@@ -222,7 +233,6 @@ export function systemErrorCode(errno: number): string {
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
-  ECONNREFUSED: 'nobody reads it',
   EADDRINUSE: 'another process has taken the name of its pipe',
   EAGAIN: 'the system has no more threads or processes to give',
   ENAMETOOLONG: 'the path or a part of it is longer than the system allows',
@@ -240,10 +250,13 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'its signal handler does not answer',
 };
 
-/** "ENOENT: no such file or directory" for -2. */
-export function explainSystemError(errno: number): string {
+/** "ENOENT: no such file or directory" for -2. `special` goes before what a code usually means. */
+export function explainSystemError(
+  errno: number,
+  special: Readonly<Record<string, string>> = {},
+): string {
   const code = systemErrorCode(errno);
-  const explanation = EXPLANATIONS[code];
+  const explanation = special[code] ?? EXPLANATIONS[code];
   return explanation === undefined ? code : `${code}: ${explanation}`;
 }
 

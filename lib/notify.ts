@@ -1,5 +1,5 @@
 // What a service tells systemd, or another supervisor that speaks its protocol: sd_notify(3).
-import { toBoolean, toMilliseconds, toOptions } from './arguments';
+import { LONGEST_MS, toBoolean, toMilliseconds, toOptions } from './arguments';
 import { NotifyError, explainSystemError, invalidArgType, systemErrorCode } from './errors';
 import { native } from './native';
 
@@ -15,22 +15,34 @@ export interface Notification {
   status?: string | undefined;
   /** It is alive: resets the time of `WatchdogSec=`. */
   watchdog?: boolean | undefined;
-  /** Milliseconds from now by which it asks for its present start, reload or stop to be waited for. */
+  /**
+   * Milliseconds, from 1 to 2147483647, from now on: the start, reload or stop that goes on may take so long,
+   * whatever its time limit is. It never shortens that.
+   */
   extendTimeout?: number | undefined;
 }
+
+const EXPLANATIONS = {
+  EAGAIN: 'it has not read its messages for a second',
+  ECONNREFUSED: 'nobody reads that socket',
+  EMSGSIZE: 'the message is too long',
+  EPROTOTYPE: 'it is no datagram socket',
+};
 
 const NAMES = ['ready', 'reloading', 'stopping', 'status', 'watchdog', 'extendTimeout'] as const;
 
 /**
- * Tells the supervisor how the service is doing, as sd_notify(3): systemd with `Type=notify`, and others
- * that set `NOTIFY_SOCKET`. One datagram, sent natively; no other process is started, so
- * `NotifyAccess=main` and a user without rights are enough.
+ * Tells the supervisor how the service is doing, as sd_notify(3) does: systemd with `Type=notify`, and
+ * others that set `NOTIFY_SOCKET`. It is one datagram, sent natively from this process, so
+ * `NotifyAccess=main` and a user without rights are enough. Works in worker threads too.
  *
- * @param state - By name, or as sd_notify(3) has it: `'READY=1'`, `'STATUS=…'`, several by line feeds.
- * @returns whether it was said: `false` when nobody listens, because `NOTIFY_SOCKET` is not set (outside
- *   systemd, and on Windows)
- * @throws NotifyError `ENOENT`, `ECONNREFUSED` (nobody serves that socket any more), `EACCES`,
- *   `ENAMETOOLONG`, `EAGAIN` (the supervisor does not read), or another system error's code
+ * @param state - By name, or as sd_notify(3) has it: `'READY=1'`, `'STATUS=…'`, several separated by line
+ *   feeds. `RELOADING=1` gets the `MONOTONIC_USEC=` that systemd requires, if it has none.
+ * @returns whether it was said: `false` when nobody listens, because `NOTIFY_SOCKET` is not set or is
+ *   empty, and always on Windows
+ * @throws NotifyError `ENOENT` (no such socket), `ECONNREFUSED` (nobody reads it), `EACCES`,
+ *   `ENAMETOOLONG`, `EAGAIN` (the supervisor has not read its messages for a second), `EAFNOSUPPORT`
+ *   (neither a path nor an abstract name), or another system error's code
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
  *
  * @example
@@ -55,7 +67,8 @@ export function notify(state: string | Notification): boolean {
   const error = native.notifySupervisor(socket, withTime(lines));
   if (error === 0) return true;
   throw new NotifyError(
-    `Cannot notify the supervisor at '${socket}' (NOTIFY_SOCKET): ${explainSystemError(error)}`,
+    `Cannot notify the supervisor at '${socket}' (NOTIFY_SOCKET): ` +
+      explainSystemError(error, EXPLANATIONS),
     systemErrorCode(error),
     { errno: error, syscall: 'sendto' },
   );
@@ -101,7 +114,7 @@ function isService(): boolean {
   for (const name of ['SYSTEMD_EXEC_PID', 'WATCHDOG_PID']) {
     if (env[name] !== undefined) return env[name] === String(pid);
   }
-  // An older systemd. A child that Node forked has a channel to its parent.
+  // An older systemd (before 248), or podman. A child that Node forked has a channel to its parent.
   return process.send === undefined;
 }
 
@@ -121,7 +134,8 @@ export function keepWatchdogQuiet(): () => void {
   const microseconds = Number(process.env['WATCHDOG_USEC']);
   if (!(microseconds > 0) || !isService()) return () => undefined;
   // sd_watchdog_enabled(3): at half of the time.
-  const timer = setInterval(() => quietly({ watchdog: true }), microseconds / 2000);
+  const every = Math.min(microseconds / 2000, LONGEST_MS);
+  const timer = setInterval(() => quietly({ watchdog: true }), every);
   timer.unref();
   quietly({ watchdog: true });
   return () => clearInterval(timer);

@@ -187,8 +187,10 @@ export class Shutdown {
   /** Ends with the exit of the process, in the turn of the event loop after the promise settles. */
   begin(reason: unknown): Promise<void> {
     const hasGoneOn = this.#isOver && !this.#exits;
-    const hooksHaveRun = this.#begin(reason, true);
+    // Not for a shutdown from which the process goes on.
+    if (!this.#exits) notifyStopping(this.#within);
     this.#exits = true;
+    const hooksHaveRun = this.#begin(reason, true);
     if (hasGoneOn) {
       registry.beginShutdown(this, this.#within);
       this.#exit(this.abortSignal.reason);
@@ -231,10 +233,7 @@ export class Shutdown {
 
   #begin(reason: unknown, isBounded: boolean): Promise<void> {
     if (this.#hooksHaveRun !== null) return this.#hooksHaveRun;
-    if (isBounded) {
-      registry.beginShutdown(this, this.#within);
-      notifyStopping(this.#within);
-    }
+    if (isBounded) registry.beginShutdown(this, this.#within);
     // Before anything of the user's runs, which may begin it again.
     let settle: () => void = () => undefined;
     this.#hooksHaveRun = new Promise((resolve) => (settle = resolve));

@@ -1,9 +1,12 @@
 // What systemd hears, by a receiver that stands in for it: the protocol is one of datagrams.
+import { chmodSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { notify } from '../..';
 import { caught } from '../support/caught';
 import { directory } from '../support/each_test';
-import { Fixture } from '../support/fixture';
+import { Fixture, start } from '../support/fixture';
+import { AS_NOBODY, asRoot } from '../support/nobody';
 import { onLinux, onUnix, withTools } from '../support/platform';
 import { startProgram } from '../support/processes';
 import { run } from '../support/program';
@@ -90,6 +93,24 @@ withTools('python3')('notify()', () => {
     });
   });
 
+  onUnix.test('the end of `await using` says nothing: the service goes on', async () => {
+    const socket = join(directory, 'notify');
+    const supervisor = await listen(socket);
+    const daemon = run(
+      async ({ daemoniker }) => {
+        delete process.env['SYSTEMD_EXEC_PID'];
+        delete process.env['WATCHDOG_PID'];
+        const handler = new daemoniker.SignalHandler1(null, { shutdown: true }).start();
+        await handler[Symbol.asyncDispose]();
+        daemoniker.notify('STATUS=goes on');
+      },
+      [],
+      { env: { ...process.env, NOTIFY_SOCKET: socket } },
+    );
+    expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+    expect(await supervisor.hears('heard')).toMatchObject({ text: 'STATUS=goes on' });
+  });
+
   // They inherit the socket, and would end the service.
   onUnix.test.each(['SYSTEMD_EXEC_PID', 'WATCHDOG_PID', 'NODE_CHANNEL_FD'])(
     'a shutdown, and a watchdog, say nothing where %s shows that this is not the service',
@@ -121,35 +142,40 @@ withTools('python3')('notify()', () => {
   );
 
   onUnix.test(
-    '{ watchdog: true } is heard while the event loop turns, and not while it is stuck',
+    '{ watchdog: true } is heard as long as the handler runs, and no longer',
     async () => {
       const socket = join(directory, 'notify');
       const supervisor = await listen(socket);
-      const env = { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '200000' };
+      const env = { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '20000' };
       const daemon = run(
-        ({ daemoniker, say, onCommand }) => {
+        ({ daemoniker, onCommand }) => {
           process.env['WATCHDOG_PID'] = String(process.pid);
           delete process.env['SYSTEMD_EXEC_PID'];
-          new daemoniker.SignalHandler1(null, { watchdog: true }).start();
+          const handler = new daemoniker.SignalHandler1(null, { watchdog: true }).start();
           onCommand(() => {
-            daemoniker.notify('STATUS=stuck');
-            say('stuck');
-            for (;;);
+            handler.stop();
+            daemoniker.notify('STATUS=stopped');
+            // Ten times as long as between two of them.
+            setTimeout(() => process.exit(), 100);
           });
-          say('ready');
         },
         [],
         { env },
       );
-      await daemon.hears('ready');
       for (let round = 0; round < 4; round++) {
         expect(await supervisor.hears('heard')).toMatchObject({ text: 'WATCHDOG=1' });
       }
-      daemon.tell('be stuck');
-      await daemon.hears('stuck');
-      daemon.kill('SIGKILL');
+      daemon.tell('stop');
       await daemon.end();
-      expect(supervisor.said.at(-1)).toMatchObject({ text: 'STATUS=stuck' });
+      process.env['NOTIFY_SOCKET'] = socket;
+      notify('STATUS=over');
+      await supervisor.until('the last message', () =>
+        supervisor.said.some(({ text }) => text === 'STATUS=over'),
+      );
+      expect(supervisor.said.slice(-2)).toMatchObject([
+        { text: 'STATUS=stopped' },
+        { text: 'STATUS=over' },
+      ]);
     },
   );
 
@@ -164,6 +190,43 @@ withTools('python3')('notify()', () => {
     expect(error.message).toContain('NOTIFY_SOCKET');
     expect(error.message).toContain(reason);
     return Promise.resolve();
+  });
+
+  onUnix.test('so is one that nobody reads, and one of another kind', async () => {
+    const socket = join(directory, 'notify');
+    process.env['NOTIFY_SOCKET'] = socket;
+    const supervisor = await listen(socket);
+    supervisor.kill('SIGKILL');
+    await supervisor.end();
+    expect(() => notify('READY=1')).toThrow(/ECONNREFUSED: nobody reads that socket$/);
+
+    const stream = join(directory, 'stream');
+    process.env['NOTIFY_SOCKET'] = stream;
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(stream, resolve));
+    expect(() => notify('READY=1')).toThrow(/EPROTOTYPE: it is no datagram socket$/);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  asRoot.test("so is somebody else's", async () => {
+    const socket = join(directory, 'notify');
+    await listen(socket);
+    chmodSync(directory, 0o755);
+    chmodSync(socket, 0o600);
+    const env = { ...AS_NOBODY.env, NOTIFY_SOCKET: socket };
+    const script = start('script', ["daemoniker.notify('READY=1')"], { ...AS_NOBODY, env });
+    expect(await script.hears('threw')).toMatchObject({ name: 'NotifyError', code: 'EACCES' });
+  });
+
+  onLinux.test('so is one whose reader does not read, after a second', async () => {
+    const socket = join(directory, 'notify');
+    const supervisor = await listen(socket);
+    process.env['NOTIFY_SOCKET'] = socket;
+    supervisor.kill('SIGSTOP');
+    const fill = (): void => {
+      for (;;) notify('STATUS=more');
+    };
+    expect(fill).toThrow(/EAGAIN: it has not read its messages for a second$/);
   });
 });
 
