@@ -34,7 +34,7 @@ const until = (state: string): string =>
   `while ! systemctl show mine -p ActiveState | grep -q =${state}; do sleep 0.01; done`;
 
 const asked = spawnSync('systemctl', ['--version'], { encoding: 'utf8' });
-const version = Number(/^systemd (\d+)/.exec(String(asked.stdout))?.[1]);
+const version = Number(/^systemd (\d+)/.exec(asked.stdout)?.[1]);
 
 asRoot('as root', () => {
   withSystemd('systemd', () => {
