@@ -9,6 +9,7 @@ import {
   type ExaminedFile,
   type ExitWait,
   type FileReport,
+  type OnExit,
   type ProcessDescription,
 } from './native';
 import { empty, isAbandoned, parsePidFile } from './pid_file_content';
@@ -39,7 +40,7 @@ export interface Target {
   /** Whether it has ended, a zombie included. */
   isGone(): boolean;
   /** Calls back, once, when it has ended. Until `close()` this keeps the event loop alive. */
-  whenGone(callback: () => void): void;
+  whenGone(callback: OnExit): void;
   close(): void;
 }
 

@@ -101,6 +101,9 @@ export interface ProcessDescription {
   readonly birth: number;
 }
 
+/** How it ended, where the system tells: an exit code or -1, the number of a signal or 0. */
+export type OnExit = (code: number, signum: number) => void;
+
 /** Opaque: native/exit_wait.h. */
 export interface ExitWait {
   readonly [EXIT_WAIT]: never;
@@ -180,7 +183,7 @@ export interface NativeBinding {
   holdsLock(pid: number, device: bigint, index: bigint, path: string, descriptor: number): Holds;
   signalProcess(pid: number, handle: number, signum: number): number;
   /** The result owns the handle. It must be given to {@link NativeBinding.stopWaiting} once. */
-  waitForExit(pid: number, handle: number, birth: number, onExit: () => void): ExitWait | Failure;
+  waitForExit(pid: number, handle: number, birth: number, onExit: OnExit): ExitWait | Failure;
   stopWaiting(wait: ExitWait): void;
 }
 

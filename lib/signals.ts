@@ -252,8 +252,8 @@ const NAMES = new Map(
 export const SIGNAL_NAMES: readonly string[] = Object.keys(constants.signals);
 
 /** `SIGTERM` for 15, `signal 40` for 40. */
-export function signalName(signum: number): string {
-  return NAMES.get(signum) ?? `signal ${signum}`;
+export function signalName(signum: number): NodeJS.Signals | `signal ${number}` {
+  return (NAMES.get(signum) as NodeJS.Signals | undefined) ?? `signal ${signum}`;
 }
 
 /**

@@ -2,7 +2,7 @@ import { toBoolean, toOptions, toPath } from './arguments';
 import { PidFileError, SignalError } from './errors';
 import { identify, isLeftEmpty, type IdentifyOptions, type Target } from './identity';
 import type { SendOptions } from './send';
-import { SIGTERM, toSignum, type SignalLike } from './signals';
+import { SIGTERM, signalName, toSignum, type SignalLike } from './signals';
 import { happensWithin, toAbortSignal, toDuration } from './waiting';
 
 /** Options of {@link terminate}. */
@@ -37,12 +37,23 @@ export type Termination =
        * - `'timeout'`: it still runs.
        */
       readonly outcome: 'exited' | 'killed' | 'timeout';
+      /**
+       * Its exit code, where the system tells and it was not ended by a signal. Linux 6.15 and later tell it if
+       * its parent asks for it within 50 ms, as nearly all do; Windows always; macOS does not.
+       */
+      readonly exitCode?: number | undefined;
+      /** The name of the signal that ended it, likewise; never on Windows, which has exit codes only. */
+      readonly signal?: NodeJS.Signals | `signal ${number}` | undefined;
     }
   | {
       /** There was no such daemon; nothing was signalled. */
       readonly pid: null;
       /** The daemon does not run. */
       readonly outcome: 'not-running';
+      /** Not known. */
+      readonly exitCode?: undefined;
+      /** Not known. */
+      readonly signal?: undefined;
     };
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -92,24 +103,34 @@ export async function terminate(
   if (target === null) return NOT_RUNNING;
   try {
     const { pid } = target;
+    let how: Pick<Termination, 'exitCode' | 'signal'> = {};
     let report = (): void => undefined;
     const gone = new Promise<void>((resolve) => (report = resolve));
     // Before it is signalled, so that nothing is if the wait cannot begin.
-    target.whenGone(report);
+    target.whenGone((code, signum) => {
+      how = describeExit(code, signum);
+      report();
+    });
     if (signum !== 0 && !signal(target, signum)) return NOT_RUNNING;
-    if (await happensWithin(timeout, gone, abortSignal)) {
-      return { pid, outcome: signum === SIGKILL ? 'killed' : 'exited' };
+    let killed = signum === SIGKILL;
+    let isGone = await happensWithin(timeout, gone, abortSignal);
+    if (!isGone) {
+      // It may have ended in this very moment; how, comes a moment later.
+      const isLate = !target.isGone();
+      if (isLate && !kill) return { pid, outcome: 'timeout' };
+      if (isLate) killed = signal(target, SIGKILL);
+      isGone = await happensWithin(KILL_PATIENCE_MS, gone, abortSignal);
     }
-    if (!kill) return { pid, outcome: 'timeout' };
-    // It may have ended in this very moment.
-    const killed = !target.isGone() && signal(target, SIGKILL);
-    if (!(await happensWithin(KILL_PATIENCE_MS, gone, abortSignal))) {
-      return { pid, outcome: 'timeout' };
-    }
-    return { pid, outcome: killed ? 'killed' : 'exited' };
+    if (!isGone) return { pid, outcome: 'timeout' };
+    return { pid, outcome: killed ? 'killed' : 'exited', ...how };
   } finally {
     target.close();
   }
+}
+
+function describeExit(code: number, signum: number): Pick<Termination, 'exitCode' | 'signal'> {
+  if (signum > 0) return { signal: signalName(signum) };
+  return code >= 0 ? { exitCode: code } : {};
 }
 
 const NOT_RUNNING: Termination = Object.freeze({ pid: null, outcome: 'not-running' });

@@ -357,7 +357,7 @@ Value SignalProcess(const CallbackInfo& info) {
                                       Int(info, 2)));
 }
 
-// (pid, handle, birth, onExit) => wait, which owns the handle | { error, syscall }
+// (pid, handle, birth, onExit(code, signum)) => wait, which owns the handle | { error, syscall }
 Value WaitForExit(const CallbackInfo& info) {
   ExitWait* wait = nullptr;
   const int error = ExitWait::Start(

@@ -47,11 +47,16 @@ void ExitWait::Stop() {
 void ExitWait::LeaveJavaScriptAlone() { leave_javascript_alone.store(true); }
 
 void ExitWait::Run() {
-  if (exit_.Wait() && !leave_javascript_alone.load()) forwarder_.NonBlockingCall();
+  if (exit_.Wait(&status_) && !leave_javascript_alone.load()) {
+    forwarder_.NonBlockingCall(&status_);
+  }
 }
 
-void ExitWait::CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, void*) {
-  if (env != nullptr) on_exit.Call({});
+void ExitWait::CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, ExitStatus* status) {
+  // Without one it has been aborted, and `status` is gone.
+  if (env == nullptr) return;
+  on_exit.Call({Napi::Number::New(env, static_cast<double>(status->code)),
+                Napi::Number::New(env, status->signum)});
 }
 
 void ExitWait::CleanUpEnvironment(void* self) { static_cast<ExitWait*>(self)->Stop(); }

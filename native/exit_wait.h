@@ -11,9 +11,9 @@ namespace daemoniker {
 
 class ExitWait {
  public:
-  // Calls `on_exit` on the event loop, once, when the process is gone; until Stop() the loop stays
-  // alive. On success (0) the process's handle belongs to it. Otherwise a libuv error
-  // number.
+  // Calls `on_exit`(exit code, signal number; see ExitStatus) on the event loop, once, when the
+  // process is gone; until Stop() the loop stays alive. On success (0) the process's handle belongs
+  // to it. Otherwise a libuv error number.
   static int Start(Napi::Env env, int64_t pid, process::Handle handle, double birth,
                    const Napi::Function& on_exit, ExitWait** wait);
 
@@ -26,8 +26,8 @@ class ExitWait {
 
  private:
   struct Context {};
-  static void CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, void*);
-  using Forwarder = Napi::TypedThreadSafeFunction<Context, void, CallOnExit>;
+  static void CallOnExit(Napi::Env env, Napi::Function on_exit, Context*, ExitStatus* status);
+  using Forwarder = Napi::TypedThreadSafeFunction<Context, ExitStatus, CallOnExit>;
 
   ExitWait() = default;
   ~ExitWait() = default;
@@ -37,6 +37,7 @@ class ExitWait {
   napi_env env_ = nullptr;
   process::Handle handle_ = process::kNoHandle;
   ProcessExit exit_;
+  ExitStatus status_;
   Thread thread_;
   Forwarder forwarder_;
 };

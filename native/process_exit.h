@@ -1,8 +1,9 @@
 // What a platform must provide: waiting for the end of another process.
 //
-//   native/linux/process_exit.cc    poll(2) on a pidfd
+//   native/linux/process_exit.cc    poll(2) on a pidfd; how it ended by PIDFD_GET_INFO
 //   native/darwin/process_exit.cc   kqueue(2), NOTE_EXIT
-//   native/win32/process_exit.cc    WaitForMultipleObjects on the process and an event
+//   native/win32/process_exit.cc    WaitForMultipleObjects on the process and an event;
+//                                   GetExitCodeProcess
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,12 @@
 #include "other_process.h"
 
 namespace daemoniker {
+
+// How a process has ended, where the system tells.
+struct ExitStatus {
+  int64_t code = -1;  // -1: it was ended by a signal, or this is not known
+  int signum = 0;     // 0: it was not ended by a signal, or this is not known
+};
 
 class ProcessExit {
  public:
@@ -20,7 +27,7 @@ class ProcessExit {
   void Close();
 
   // True once the process is gone, a zombie included; false after Cancel().
-  bool Wait();
+  bool Wait(ExitStatus* status);
   // Any thread.
   void Cancel();
 

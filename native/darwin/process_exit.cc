@@ -49,7 +49,8 @@ void ProcessExit::Close() {
   cancel_ = -1;
 }
 
-bool ProcessExit::Wait() {
+// XNU tells how a process ended only to those who may signal it (NOTE_EXITSTATUS).
+bool ProcessExit::Wait(ExitStatus*) {
   if (gone_) return true;
   struct kevent event;
   for (;;) {

@@ -21,9 +21,13 @@ void ProcessExit::Close() {
   cancel_ = -1;
 }
 
-bool ProcessExit::Wait() {
-  const HANDLE either[] = {reinterpret_cast<HANDLE>(cancel_), reinterpret_cast<HANDLE>(handle_)};
-  return WaitForMultipleObjects(2, either, FALSE, INFINITE) == WAIT_OBJECT_0 + 1;
+bool ProcessExit::Wait(ExitStatus* status) {
+  const HANDLE process = reinterpret_cast<HANDLE>(handle_);
+  const HANDLE either[] = {reinterpret_cast<HANDLE>(cancel_), process};
+  if (WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0 + 1) return false;
+  DWORD code = 0;
+  if (GetExitCodeProcess(process, &code)) status->code = code;
+  return true;
 }
 
 void ProcessExit::Cancel() { SetEvent(reinterpret_cast<HANDLE>(cancel_)); }

@@ -5,8 +5,8 @@ import { directory, pidFile } from '../support/each_test';
 import { deathWithoutHandler } from '../support/endings';
 import { Fixture, start } from '../support/fixture';
 import { AS_NOBODY, asRoot } from '../support/nobody';
-import { onLinux, onLinuxAndWindows, onUnix, withTools } from '../support/platform';
-import { FIXTURES, ROOT } from '../support/runtime';
+import { onLinux, onLinuxAndWindows, onUnix, withExitStatus, withTools } from '../support/platform';
+import { FIXTURES, IS_WINDOWS, ROOT } from '../support/runtime';
 
 async function daemon(settings: object, path = pidFile): Promise<Fixture> {
   const fixture = start('daemon', [path, JSON.stringify(settings)]);
@@ -34,7 +34,7 @@ async function isUnharmed(fixture: Fixture): Promise<void> {
 describe('how it ends', () => {
   test('exited: the daemon ended when it was asked to', async () => {
     const fixture = await daemon({ sigterm: 'exit' });
-    expect(await terminated()).toEqual({ pid: fixture.pid, outcome: 'exited' });
+    expect(await terminated()).toMatchObject({ pid: fixture.pid, outcome: 'exited' });
     expect(await fixture.end()).toMatchObject({ code: 0, signal: null });
     expect(existsSync(pidFile)).toBe(false);
   });
@@ -42,13 +42,16 @@ describe('how it ends', () => {
   test('exited: by another signal', async () => {
     const fixture = await daemon({ sigterm: 'ignore', sigint: 'exit' });
     const result = await terminated({ signal: 'SIGINT' });
-    expect(result).toEqual({ pid: fixture.pid, outcome: 'exited' });
+    expect(result).toMatchObject({ pid: fixture.pid, outcome: 'exited' });
   });
 
   test('timeout: it did not, and still runs', async () => {
     const fixture = await daemon({ sigterm: 'ignore' });
     const begun = performance.now();
-    expect(await terminated({ timeout: 300 })).toEqual({ pid: fixture.pid, outcome: 'timeout' });
+    expect(await terminated({ timeout: 300 })).toMatchObject({
+      pid: fixture.pid,
+      outcome: 'timeout',
+    });
     expect(performance.now() - begun).toBeGreaterThanOrEqual(299);
     await isUnharmed(fixture);
   });
@@ -56,7 +59,7 @@ describe('how it ends', () => {
   test('killed: it did not, and had to', async () => {
     const fixture = await daemon({ sigterm: 'ignore' });
     const result = await terminated({ timeout: 300, kill: true });
-    expect(result).toEqual({ pid: fixture.pid, outcome: 'killed' });
+    expect(result).toMatchObject({ pid: fixture.pid, outcome: 'killed' });
     const { code, signal } = await fixture.end();
     expect({ code, signal }).toEqual(deathWithoutHandler('SIGKILL'));
   });
@@ -64,7 +67,7 @@ describe('how it ends', () => {
   test('exited and not killed, when it ends in time', async () => {
     const fixture = await daemon({ sigterm: 'exit' });
     const result = await terminated({ kill: true });
-    expect(result).toEqual({ pid: fixture.pid, outcome: 'exited' });
+    expect(result).toMatchObject({ pid: fixture.pid, outcome: 'exited' });
     expect(await fixture.end()).toMatchObject({ code: 0, signal: null });
   });
 
@@ -101,9 +104,32 @@ describe('how it ends', () => {
       wrapper: ['sh', '-c', 'exec 3<&0; "$@" <&3 & exec sleep 600', 'sh'],
     });
     const { pid } = await fixture.hears('ready');
-    expect(await terminated()).toEqual({ pid, outcome: 'exited' });
+    const result = await terminated();
+    expect(result).toEqual({ pid, outcome: 'exited' }); // how, only its parent may ask
     expect(() => process.kill(pid as number, 0)).not.toThrow(); // it is one
     fixture.kill('SIGKILL');
+  });
+});
+
+withExitStatus('with what', () => {
+  test.each([0, 3, 124])('the exit code %i', async (exitCode) => {
+    const fixture = await daemon({});
+    const wait = terminate(pidFile, { signal: 0 });
+    fixture.tell(`exit ${exitCode}`);
+    expect(await wait).toEqual({ pid: fixture.pid, outcome: 'exited', exitCode });
+  });
+
+  test('the signal of the default handler; on Windows, 128 and its number', async () => {
+    const fixture = await daemon({ sigterm: 'raise' });
+    const how = IS_WINDOWS ? { exitCode: 143 } : { signal: 'SIGTERM' };
+    expect(await terminated()).toEqual({ pid: fixture.pid, outcome: 'exited', ...how });
+  });
+
+  test('SIGKILL; on Windows, its number', async () => {
+    const fixture = await daemon({ sigterm: 'ignore' });
+    const how = IS_WINDOWS ? { exitCode: 9 } : { signal: 'SIGKILL' };
+    const result = await terminated({ timeout: 100, kill: true });
+    expect(result).toEqual({ pid: fixture.pid, outcome: 'killed', ...how });
   });
 });
 
@@ -208,7 +234,7 @@ describe('while it waits', () => {
     const wait = terminate(pidFile, { signal: 0 });
     await isUnharmed(fixture);
     fixture.tell('exit 0');
-    expect(await wait).toEqual({ pid: fixture.pid, outcome: 'exited' });
+    expect(await wait).toMatchObject({ pid: fixture.pid, outcome: 'exited' });
   });
 });
 
@@ -321,7 +347,7 @@ describe('nothing is left over', () => {
     await script.hears('waits');
     fixture.tell('exit 0');
     const { value } = await script.hears('returned');
-    expect(value).toEqual({ pid: fixture.pid, outcome: 'exited' });
+    expect(value).toMatchObject({ pid: fixture.pid, outcome: 'exited' });
     expect(await script.end()).toMatchObject({ code: 0, signal: null });
   });
 

@@ -2,6 +2,7 @@
 // skipped.
 import { spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { removeDirectory, temporaryDirectory } from './directory';
 import { IS_WINDOWS, NAME, RUNTIME, type RuntimeName } from './runtime';
@@ -49,6 +50,14 @@ export const onWindows = only('Windows only', IS_WINDOWS);
 export const onLinuxAndWindows = only(
   'Linux and Windows only',
   process.platform === 'linux' || IS_WINDOWS,
+);
+
+const [major = 0, minor = 0] = release().split('.').map(Number);
+
+/** Where a process may know how another one has ended that is no child of its own. */
+export const withExitStatus = only(
+  'Linux 6.15 and Windows only',
+  IS_WINDOWS || (process.platform === 'linux' && (major > 6 || (major === 6 && minor >= 15))),
 );
 
 /** About what Node itself does with signals, or how it ends. */
