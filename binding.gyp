@@ -34,8 +34,10 @@
             "native/posix/handler.cc",
             "native/posix/notify.cc",
             "native/posix/pid_file.cc",
+            "native/posix/session.cc",
             "native/posix/stuck_stack.cc",
-            "native/posix/thread.cc"
+            "native/posix/thread.cc",
+            "native/posix/user_name.cc"
           ],
           "cflags": ["-Wall", "-Wextra", "-Os", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
           "cflags!": ["-O3"],
@@ -56,6 +58,7 @@
             "native/win32/pid_file.cc",
             "native/win32/process.cc",
             "native/win32/process_exit.cc",
+            "native/win32/session.cc",
             "native/win32/session_window.cc",
             "native/win32/signal_pipe_client.cc",
             "native/win32/signal_pipe_server.cc",

@@ -19,6 +19,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') fail(error);
 });
 
-import('./cli_commands.js').then(({ run }) => run(args)).catch(fail);
+import('./cli/main.js').then(({ run }) => run(args)).catch(fail);
 
 export {};

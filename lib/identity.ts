@@ -11,6 +11,7 @@ import {
   type FileReport,
   type OnExit,
   type ProcessDescription,
+  type ProcessDetails,
 } from './native';
 import { empty, isAbandoned, parsePidFile } from './pid_file_content';
 
@@ -28,13 +29,18 @@ export interface IdentifyOptions {
   readonly verify: boolean;
   /** Trust a file that others could have written, even as root. */
   readonly insecure: boolean;
-  /** It will be waited for: find out when it started even if its lock says enough about it. */
-  readonly toWait?: boolean;
+  /** Find out when it started even if its lock says enough about it: to wait for it, or to tell. */
+  readonly needsStart?: boolean;
 }
 
 /** The process that a PID file means. Must be closed. */
 export interface Target {
   readonly pid: number;
+  /** Why it is taken for the daemon: it holds the file's lock, or the times say so; `null` if not verified. */
+  readonly knownBy: 'lock' | 'time' | null;
+  /** Milliseconds since the epoch; `null` only where that was not needed. */
+  readonly startedAt: number | null;
+  details(): ProcessDetails;
   /** Sends a signal to exactly this process. Throws a SignalError. */
   signal(signum: number): void;
   /** Whether it has ended, a zombie included. */
@@ -82,7 +88,7 @@ function identifyOnce(path: string, options: IdentifyOptions, isLast: boolean): 
       close();
       return null;
     }
-    const saysEnough = holds && handle !== NO_HANDLE && options.toWait !== true;
+    const saysEnough = holds && handle !== NO_HANDLE && options.needsStart !== true;
     const isKnownDead = options.verify && isAbandoned(report, pid, report.lock);
     const living = saysEnough ? null : describeLiving(path, pid, handle, isKnownDead);
     if (options.verify && !holds && living !== null) {
@@ -91,6 +97,9 @@ function identifyOnce(path: string, options: IdentifyOptions, isLast: boolean): 
     }
     return {
       pid,
+      knownBy: holds ? 'lock' : options.verify ? 'time' : null,
+      startedAt: living?.startedAt ?? null,
+      details: () => native.processDetails(pid, handle),
       signal(signum) {
         const error = native.signalProcess(pid, handle, signum);
         if (error !== 0) throw unsignalled(path, pid, error);

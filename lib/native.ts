@@ -101,6 +101,13 @@ export interface ProcessDescription {
   readonly birth: number;
 }
 
+/** For people; empty texts where it is not known. */
+export interface ProcessDetails {
+  readonly command: string;
+  readonly user: string;
+  readonly suspended: boolean;
+}
+
 /** How it ended, where the system tells: an exit code or -1, the number of a signal or 0. */
 export type OnExit = (code: number, signum: number) => void;
 
@@ -178,6 +185,7 @@ export interface NativeBinding {
   openProcess(pid: number): { readonly handle: number } | Failure;
   closeProcess(handle: number): void;
   describeProcess(pid: number, handle: number): ProcessDescription | Failure;
+  processDetails(pid: number, handle: number): ProcessDetails;
   processOwner(pid: number): number;
   roleOf(pid: number, fileOwner: number): Role;
   holdsLock(pid: number, device: bigint, index: bigint, path: string, descriptor: number): Holds;
@@ -185,6 +193,12 @@ export interface NativeBinding {
   /** The result owns the handle. It must be given to {@link NativeBinding.stopWaiting} once. */
   waitForExit(pid: number, handle: number, birth: number, onExit: OnExit): ExitWait | Failure;
   stopWaiting(wait: ExitWait): void;
+
+  /** See native/session.h. */
+  openSession(leader: number): { readonly session: number } | Failure;
+  closeSession(session: number): void;
+  sessionContains(session: number, pid: number): boolean;
+  signalSession(session: number, signum: number): number;
 }
 
 function load(): NativeBinding {

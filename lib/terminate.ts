@@ -98,7 +98,7 @@ export async function terminate(
   const target = find(path, {
     verify: toBoolean('options.verify', given.verify, true),
     insecure: toBoolean('options.insecure', given.insecure, false),
-    toWait: true,
+    needsStart: true,
   });
   if (target === null) return NOT_RUNNING;
   try {

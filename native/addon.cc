@@ -15,6 +15,7 @@
 #include "other_process.h"
 #include "pending.h"
 #include "pid_file_claims.h"
+#include "session.h"
 #include "shutdown.h"
 #include "watcher.h"
 
@@ -330,6 +331,17 @@ Value DescribeProcess(const CallbackInfo& info) {
   return result;
 }
 
+// (pid, handle) => { command, user, suspended }; empty texts where that is not known
+Value ProcessDetails(const CallbackInfo& info) {
+  const process::Details details =
+      process::DetailsOf(Int64(info, 0), static_cast<process::Handle>(Int64(info, 1)));
+  auto result = Napi::Object::New(info.Env());
+  result.Set("command", details.command);
+  result.Set("user", details.user);
+  result.Set("suspended", details.suspended);
+  return result;
+}
+
 // (pid) => uid | error (negative)
 Value ProcessOwner(const CallbackInfo& info) {
   int64_t uid = 0;
@@ -370,6 +382,33 @@ Value WaitForExit(const CallbackInfo& info) {
 // (wait)
 void StopWaiting(const CallbackInfo& info) {
   info[0].As<Napi::External<ExitWait>>().Data()->Stop();
+}
+
+// ---- Sessions ----
+
+// (leader) => { session } | { error, syscall }
+Value OpenSession(const CallbackInfo& info) {
+  session::Id id = 0;
+  const int error = session::Open(Int64(info, 0), &id);
+  if (error != 0) return Failure(info, error, "open");
+  auto result = Napi::Object::New(info.Env());
+  result.Set("session", static_cast<double>(id));
+  return result;
+}
+
+void CloseSession(const CallbackInfo& info) {
+  session::Close(static_cast<session::Id>(Int64(info, 0)));
+}
+
+// (session, pid) => boolean
+Value SessionContains(const CallbackInfo& info) {
+  return Napi::Boolean::New(
+      info.Env(), session::Contains(static_cast<session::Id>(Int64(info, 0)), Int64(info, 1)));
+}
+
+// (session, signum) => how many processes it has
+Value SignalSession(const CallbackInfo& info) {
+  return Number(info, session::Signal(static_cast<session::Id>(Int64(info, 0)), Int(info, 1)));
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -430,12 +469,17 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("openProcess", OpenProcess);
   set("closeProcess", CloseProcess);
   set("describeProcess", DescribeProcess);
+  set("processDetails", ProcessDetails);
   set("processOwner", ProcessOwner);
   set("roleOf", RoleOfProcess);
   set("holdsLock", HoldsLock);
   set("signalProcess", SignalProcess);
   set("waitForExit", WaitForExit);
   set("stopWaiting", StopWaiting);
+  set("openSession", OpenSession);
+  set("closeSession", CloseSession);
+  set("sessionContains", SessionContains);
+  set("signalSession", SignalSession);
   return exports;
 }
 

@@ -47,6 +47,14 @@ struct Description {
 };
 int Describe(int64_t pid, Handle handle, Description* description);
 
+// For people to read. Empty where it is not known.
+struct Details {
+  std::string command;     // with its arguments on Linux, else the program alone
+  std::string user;        // by name
+  bool suspended = false;  // by SIGSTOP and its like; not known on Windows
+};
+Details DetailsOf(int64_t pid, Handle handle);
+
 // The user that it runs as, for comparison with a file's owner. ENOTSUP on Windows.
 int Owner(int64_t pid, int64_t* uid);
 

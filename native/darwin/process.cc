@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "other_process.h"
+#include "posix/all_processes.h"
+#include "posix/user_name.h"
 
 namespace daemoniker::process {
 namespace {
@@ -42,6 +44,28 @@ int Describe(int64_t pid, Handle, Description* description) {
       static_cast<double>(started.tv_sec) * 1e3 + static_cast<double>(started.tv_usec) / 1e3;
   description->birth = description->started_at_ms;
   return 0;
+}
+
+Details DetailsOf(int64_t pid, Handle) {
+  Details details;
+  char path[PROC_PIDPATHINFO_MAXSIZE];
+  if (proc_pidpath(static_cast<int>(pid), path, sizeof path) > 0) details.command = path;
+  struct kinfo_proc info;
+  if (Look(pid, &info) != 0) return details;
+  if (details.command.empty()) details.command = info.kp_proc.p_comm;
+  details.suspended = info.kp_proc.p_stat == SSTOP;
+  details.user = UserName(info.kp_eproc.e_pcred.p_ruid);
+  return details;
+}
+
+std::vector<int64_t> All() {
+  const int count = proc_listallpids(nullptr, 0);
+  if (count <= 0) return {};
+  // Some may be added meanwhile.
+  std::vector<pid_t> pids(static_cast<size_t>(count) + 64);
+  const int found = proc_listallpids(pids.data(), static_cast<int>(pids.size() * sizeof(pid_t)));
+  pids.resize(found > 0 ? static_cast<size_t>(found) : 0);
+  return std::vector<int64_t>(pids.begin(), pids.end());
 }
 
 int Owner(int64_t pid, int64_t* uid) {

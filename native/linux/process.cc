@@ -16,7 +16,9 @@
 #include <cstring>
 
 #include "other_process.h"
+#include "posix/all_processes.h"
 #include "posix/descriptor.h"
+#include "posix/user_name.h"
 
 // The numbers are the same on every architecture (include/uapi/asm-generic/unistd.h); older C
 // libraries do not name them.
@@ -277,6 +279,43 @@ int Describe(int64_t pid, Handle handle, Description* description) {
   if (error == -ESRCH && (handle != kNoHandle ? IsAlive(handle) : Exists(pid))) return -EACCES;
   if (error != 0) return error;
   return ParseStat(stat, description) ? 0 : -EINVAL;
+}
+
+Details DetailsOf(int64_t pid, Handle) {
+  Details details;
+  // proc(5): the arguments, each with a zero byte at its end; none of a zombie or a thread of the
+  // kernel.
+  if (ReadProc(pid, "cmdline", &details.command) == 0) {
+    while (!details.command.empty() && details.command.back() == '\0') details.command.pop_back();
+    for (char& byte : details.command) {
+      if (byte == '\0') byte = ' ';
+    }
+  }
+  std::string stat;
+  if (ReadProc(pid, "stat", &stat) == 0) {
+    const char* state = StatField(stat, 3);
+    details.suspended = state != nullptr && (*state == 'T' || *state == 't');
+    const size_t begin = stat.find('(');
+    const size_t end = stat.rfind(')');
+    if (details.command.empty() && begin < end) {
+      details.command = stat.substr(begin + 1, end - begin - 1);
+    }
+  }
+  int64_t uid = -1;
+  if (Owner(pid, &uid) == 0) details.user = UserName(uid);
+  return details;
+}
+
+std::vector<int64_t> All() {
+  std::vector<int64_t> all;
+  DIR* processes = opendir("/proc");
+  if (processes == nullptr) return all;
+  while (const struct dirent* entry = readdir(processes)) {
+    const int64_t pid = std::strtoll(entry->d_name, nullptr, 10);
+    if (pid > 0) all.push_back(pid);
+  }
+  closedir(processes);
+  return all;
 }
 
 int Owner(int64_t pid, int64_t* uid) {

@@ -103,6 +103,27 @@ bool StartedNoLater(int64_t pid, int64_t other_pid) {
          StartedAt(other.get(), &other_started) && Ticks(started) <= Ticks(other_started);
 }
 
+// "DOMAIN\\name", or nothing.
+std::string UserOf(HANDLE process) {
+  HANDLE raw = nullptr;
+  if (!OpenProcessToken(process, TOKEN_QUERY, &raw)) return {};
+  const OwnedHandle token(raw);
+  // A security identifier has at most SECURITY_MAX_SID_SIZE bytes.
+  alignas(TOKEN_USER) char buffer[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+  DWORD size = 0;
+  if (!GetTokenInformation(token.get(), TokenUser, buffer, sizeof buffer, &size)) return {};
+  wchar_t name[256];
+  wchar_t domain[256];
+  DWORD name_length = 256;
+  DWORD domain_length = 256;
+  SID_NAME_USE use;
+  if (!LookupAccountSidW(nullptr, reinterpret_cast<TOKEN_USER*>(buffer)->User.Sid, name,
+                         &name_length, domain, &domain_length, &use)) {
+    return {};
+  }
+  return Narrow(std::wstring(domain) + L"\\" + name);
+}
+
 bool MayTerminate(HANDLE process) {
   HANDLE duplicate = nullptr;
   if (!DuplicateHandle(GetCurrentProcess(), process, GetCurrentProcess(), &duplicate,
@@ -145,6 +166,20 @@ int Describe(int64_t pid, Handle handle, Description* description) {
   description->started_at_ms = MillisecondsSinceEpoch(started);
   description->birth = description->started_at_ms;
   return 0;
+}
+
+Details DetailsOf(int64_t pid, Handle handle) {
+  Details details;
+  const Opened process(pid, handle);
+  if (process.error() != 0) return details;
+  std::wstring path(MAXSHORT, L'\0');
+  DWORD length = static_cast<DWORD>(path.size());
+  if (QueryFullProcessImageNameW(process.get(), 0, path.data(), &length)) {
+    path.resize(length);
+    details.command = Narrow(path);
+  }
+  details.user = UserOf(process.get());
+  return details;
 }
 
 int Owner(int64_t, int64_t*) { return uv::kEnotsup; }

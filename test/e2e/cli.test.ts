@@ -1,11 +1,14 @@
-import { cpSync, existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, cpSync, existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
 import { contentHeldBy } from '../support/pid_file';
-import { onNodeOnLinux, withCommand } from '../support/platform';
-import { ROOT, RUNTIME } from '../support/runtime';
+import { asRoot } from '../support/nobody';
+import { onNodeOnLinux, onUnix, withCommand, withExitStatus } from '../support/platform';
+import { run } from '../support/program';
+import { IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
 import { commandLine } from '../support/shell';
 
 const COMMAND = [...RUNTIME, join(ROOT, 'dist', 'cli.js')];
@@ -46,15 +49,27 @@ function isAlive(pid: number): boolean {
 }
 
 describe('usage', () => {
-  test.each([[['--help']], [['help']], [['help', 'stop']]])(
-    '%p tells it on stdout',
-    async (args) => {
-      const { code, stdout, stderr } = await daemoniker(...args);
+  test.each([[['--help']], [['help']], [['-h']]])('%p tells it on stdout', async (args) => {
+    const { code, stdout, stderr } = await daemoniker(...args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage: daemoniker <command> /);
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test('`help` of each command that it names tells the options of that command', async () => {
+    const all = await daemoniker('help');
+    const names = [...all.stdout.matchAll(/^ {2}(\w+) <pid-file>/gm)].map(([, name = '']) => name);
+    expect(names.length).toBeGreaterThanOrEqual(4);
+    for (const name of names) {
+      const { code, stdout, stderr } = await daemoniker('help', name);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(/^Usage: daemoniker send <pid-file> \[signal\]/);
+      expect(stdout).toContain(`Usage: daemoniker ${name} <pid-file>`);
       for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-    },
-  );
+      expect((await daemoniker(name, '--help')).stdout).toBe(stdout);
+    }
+    expect((await daemoniker('help', 'stop')).stdout).toContain('--kill');
+    expect((await daemoniker('help', 'send')).stdout).not.toContain('--kill');
+  });
 
   test('--version tells the version of the package', async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
@@ -65,29 +80,38 @@ describe('usage', () => {
   });
 
   test.each([
-    [[]],
-    [['frobnicate', 'x.pid']],
-    [['toString', 'x.pid']],
-    [['send']],
-    [['stop', '']],
-    [['send', 'x.pid', 'SIGNONE']],
-    [['send', 'x.pid', '999']],
-    [['send', 'x.pid', 'SIGTERM', 'more']],
-    [['stop', 'x.pid', 'SIGTERM']],
-    [['status', 'x.pid', '--kill']],
-    [['stop', 'x.pid', '--timeout', 'soon']],
-    [['stop', 'x.pid', '--timeout', '-1']],
-    [['stop', 'x.pid', '--timeout']],
-    [['stop', 'x.pid', '--wrong']],
-  ])('wrong: %p', async (args) => {
+    [[], 'Which command?'],
+    [['frobnicate', 'x.pid'], "Unknown command 'frobnicate'."],
+    [['stpo', 'x.pid'], "Unknown command 'stpo'; did you mean stop?"],
+    [['help', 'sotp'], "Unknown command 'sotp'; did you mean stop?"],
+    [['toString', 'x.pid'], "Unknown command 'toString'."],
+    [['send'], "'send' needs a PID file."],
+    [['stop', ''], "'stop' needs a PID file."],
+    [['stop', 'x.pid', ''], "'stop' needs a PID file."],
+    [['send', 'x.pid', 'SIGNAL'], "Unknown signal 'SIGNAL'"],
+    [['send', 'x.pid', 'SIGTRM'], "Unknown signal 'SIGTRM'; did you mean SIGTERM?"],
+    [['send', 'x.pid', '-HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
+    [['send', 'x.pid', '999'], "Unknown signal '999'."],
+    [['send', 'x.pid', 'SIGTERM', 'more'], "Unexpected 'more'."],
+    [['send', '-HUP', 'x.pid', '-9'], 'Unknown option -9.'],
+    [['send', '-HUP', 'x.pid', '9'], "Unexpected '9'."],
+    [['stop', 'x.pid', '-HUP'], "'stop' has no option -HUP; did you mean --signal HUP?"],
+    [['stop', 'x.pid', '--signal', 'HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
+    [['stop', 'x.pid', '--signal'], '--signal needs <signal>.'],
+    [['stop', 'x.pid', '--quite'], 'Unknown option --quite; did you mean --quiet?'],
+    [['status', 'x.pid', '--kill'], "'status' has no option --kill."],
+    [['stop', 'x.pid', '--kill=yes'], '--kill takes no value.'],
+    [['stop', 'x.pid', '--timeout', 'soon'], "such as 10 or 0.5, not 'soon'."],
+    [['stop', 'x.pid', '--timeout', '-1'], "such as 10 or 0.5, not '-1'."],
+    [['stop', 'x.pid', '--timeout'], '--timeout needs <seconds>.'],
+    [['stop', 'x.pid', '--timeout', '--kill'], '--timeout needs <seconds>.'],
+    [['stop', 'x.pid', '--json', '--quiet'], '--json and --quiet exclude each other.'],
+    [['stop', 'x.pid', '--wrong\n'], 'Unknown option --wrong\\n.'],
+  ])('a slip gets one line, with a hint: %p', async (args, problem) => {
     const { code, stdout, stderr } = await daemoniker(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toMatch(/^daemoniker: .+\n\nUsage: /);
-  });
-
-  test('a negative timeout is told as such, not as an option of its own', async () => {
-    const { stderr } = await daemoniker('stop', 'x.pid', '--timeout', '-1');
-    expect(stderr).toContain('daemoniker: --timeout takes seconds');
+    expect(stderr).toMatch(/^daemoniker: .+[.?] See: daemoniker help( \w+)?\n$/);
+    expect(stderr).toContain(problem);
   });
 });
 
@@ -103,11 +127,84 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
   test('0: running', async () => {
     const { pid } = await daemon();
     const { code, stdout, stderr } = await daemoniker('status', pidFile);
-    expect({ code, stdout, stderr }).toEqual({
-      code: 0,
-      stdout: `${pidFile}: running (process ${pid})\n`,
-      stderr: '',
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^.*: running \(process \d+, .*; it holds the file\)\n$/);
+    expect(stdout.startsWith(`${pidFile}: running (process ${pid}, `)).toBe(true);
+  });
+
+  test('tells which program, whose, since when, and how that is known', async () => {
+    const begun = Date.now();
+    const fixture = await daemon();
+    const { stdout } = await daemoniker('status', pidFile, '--json');
+    const said = JSON.parse(stdout) as Record<string, string>;
+    expect(said).toMatchObject({
+      suspended: false,
+      knownBy: 'lock',
+      refusal: null,
+      program: expect.stringContaining(basename(RUNTIME[0] as string)) as string,
     });
+    expect(said['user']).toMatch(userInfo().username);
+    // A clock of hundredths, and one of milliseconds.
+    expect(Date.parse(said['startedAt'] ?? '')).toBeGreaterThan(begun - 100);
+    expect(Date.parse(said['startedAt'] ?? '')).toBeLessThanOrEqual(Date.now());
+    expect((await daemoniker('status', pidFile)).stdout).toContain(userInfo().username);
+
+    const other = join(directory, 'other.pid');
+    writeFileSync(other, `${fixture.pid}\n`);
+    expect(await daemoniker('status', other)).toMatchObject({
+      stdout: expect.stringContaining('it started before the file was written') as string,
+    });
+  });
+
+  onUnix.test('tells that it is suspended', async () => {
+    const fixture = await daemon();
+    fixture.kill('SIGSTOP');
+    const { code, stdout } = await daemoniker('status', pidFile);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`${pidFile}: running, but suspended (process ${fixture.pid}`);
+    fixture.kill('SIGCONT');
+  });
+
+  onUnix.test('the arguments of the daemon reach no terminal raw, and are cut off', async () => {
+    const fixture = start('daemon', [pidFile, '{}', '\u001B[31m\n', 'x'.repeat(500)], {
+      wrapper: ['sh', '-c', 'exec "$@"', 'sh'],
+    });
+    await fixture.hears('ready');
+    const { stdout } = await daemoniker('status', pidFile);
+    expect(stdout).not.toContain('\u001B');
+    expect(stdout.match(/\n/g)).toHaveLength(1);
+    expect(stdout.length).toBeLessThan(pidFile.length + 250);
+  });
+
+  test('of several: a line each, and the highest exit status', async () => {
+    const { pid } = await daemon();
+    const { code, stdout } = await daemoniker('status', pidFile, `${pidFile}.none`);
+    expect(code).toBe(3);
+    expect(stdout.split('\n')).toEqual([
+      expect.stringContaining(`process ${pid}`),
+      `${pidFile}.none: not running (no such file)`,
+      '',
+    ]);
+  });
+
+  test('--quiet: the exit status alone', async () => {
+    await daemon();
+    const running = await daemoniker('status', pidFile, '--quiet');
+    expect(running).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    const missing = await daemoniker('status', '-q', `${pidFile}.none`);
+    expect(missing).toMatchObject({ code: 3, stdout: '', stderr: '' });
+  });
+
+  asRoot.test('warns when `stop` would refuse, and `stop` does', async () => {
+    await daemon({ sigterm: 'exit' });
+    chmodSync(pidFile, 0o666);
+    const { code, stderr } = await daemoniker('status', pidFile);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/: stop would refuse: root does not trust .* give --insecure\n$/);
+    const json = await daemoniker('status', pidFile, '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ refusal: { code: 'ERR_PID_FILE_INSECURE' } });
+    expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 1 });
+    expect(await daemoniker('stop', pidFile, '--insecure')).toMatchObject({ code: 0 });
   });
 
   test('1: its process is gone', async () => {
@@ -142,7 +239,7 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
   test('as JSON', async () => {
     const { pid } = await daemon();
     const running = await daemoniker('status', pidFile, '--json');
-    expect(JSON.parse(running.stdout)).toEqual({
+    expect(JSON.parse(running.stdout)).toMatchObject({
       command: 'status',
       pidFile,
       status: 'running',
@@ -205,6 +302,8 @@ describe('send', () => {
     [['SIGINT'], 'SIGINT'],
     [['int'], 'SIGINT'],
     [['15'], 'SIGTERM'],
+    [['-INT'], 'SIGINT'],
+    [['-15'], 'SIGTERM'],
   ])('%p', async (args, name) => {
     const fixture = await daemon();
     const { code, stdout, stderr } = await daemoniker('send', pidFile, ...args);
@@ -214,6 +313,12 @@ describe('send', () => {
       stderr: '',
     });
     expect(await fixture.hears('handled')).toMatchObject({ name });
+  });
+
+  test('takes the signal before the file, as kill(1) does', async () => {
+    const fixture = await daemon();
+    expect(await daemoniker('send', '-INT', '--', pidFile)).toMatchObject({ code: 0 });
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGINT' });
   });
 
   test('to nobody is an error of one line', async () => {
@@ -243,21 +348,8 @@ test('nothing but a signal that is spelt right, and a clean PID file, leads to a
   const victim = await daemon();
   const { pid } = victim;
   const noise = fc.constantFrom(
-    ...[
-      '-15',
-      '+15',
-      '015x',
-      '15.0',
-      '1e1',
-      '0x0f',
-      '-1',
-      '99',
-      'SIG',
-      'SIGSIG',
-      'SIGTERM ',
-      '１５',
-    ],
-    ...['SIGTERM,SIGINT', 'TERM\n', '*', '--', '--signal=9', '-9', '-s', '-KILL', '--kill'],
+    ...['+15', '015x', '15.0', '1e1', '0x0f', '99', '-99', 'SIG', 'SIGSIG', 'SIGTERM ', '１５'],
+    ...['SIGTERM,SIGINT', 'TERM\n', '*', '--', '--signal=9x', '-s', '-KILLS', '--kill'],
   );
   const wrongContent = fc.constantFrom(
     `-${pid}`,
@@ -269,6 +361,8 @@ test('nothing but a signal that is spelt right, and a clean PID file, leads to a
   );
   const wrongSignal = fc
     .tuple(fc.constantFrom('send', 'send', 'stop'), noise)
+    // More words are more files.
+    .filter(([command, word]) => command === 'send' || word.startsWith('-'))
     .map(([command, word]) => ({ args: [command, pidFile, word], content: `${pid}` }));
   const wrongFile = fc
     .tuple(fc.constantFrom('send', 'stop'), wrongContent, fc.constantFrom([], ['--insecure']))
@@ -295,9 +389,91 @@ describe('stop', () => {
     const { code, stdout } = await daemoniker('stop', pidFile);
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: `${pidFile}: process ${fixture.pid} has ended\n`,
+      stdout: expect.stringMatching(
+        new RegExp(`: process ${fixture.pid} has ended( \\(exit code 0\\))?\\n$`),
+      ) as string,
     });
     expect(existsSync(pidFile)).toBe(false);
+  });
+
+  withExitStatus('how it ended', () => {
+    test('is told: the exit code', async () => {
+      const fixture = await daemon({ shutdown: { within: 200, signals: ['SIGHUP'] } });
+      fixture.tell("eval handler.onShutdown('hangs', () => new Promise(() => undefined))");
+      await fixture.hears('value');
+      const { code, stdout } = await daemoniker('stop', pidFile, '--signal', 'SIGHUP');
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout: `${pidFile}: process ${fixture.pid} has ended (exit code 124)\n`,
+      });
+    });
+
+    test('is told: the signal; as JSON too', async () => {
+      await daemon({ sigterm: 'raise' });
+      const { stdout } = await daemoniker('stop', pidFile, '--json');
+      expect(JSON.parse(stdout)).toMatchObject(
+        IS_WINDOWS ? { exitCode: 143, signal: null } : { exitCode: null, signal: 'SIGTERM' },
+      );
+    });
+  });
+
+  test('--signal', async () => {
+    const fixture = await daemon({ sigterm: 'ignore', sigint: 'exit' });
+    const { code } = await daemoniker('stop', pidFile, '--signal', 'INT');
+    expect(code).toBe(0);
+    expect(await fixture.end()).toMatchObject({ code: 0 });
+  });
+
+  test('several are stopped at once, and each is told', async () => {
+    // Each ends only when the other one has been asked.
+    const paths = ['a.pid', 'b.pid'].map((name) => join(directory, name));
+    const [first, second] = await Promise.all(paths.map((path) => daemon({}, path)));
+    const stop = daemoniker('stop', ...paths, `${pidFile}.none`);
+    await Promise.all([first?.hears('handled'), second?.hears('handled')]);
+    first?.tell('exit 0');
+    second?.tell('exit 0');
+    const { code, stdout } = await stop;
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n').sort();
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toContain(`${paths[0]}: process ${first?.pid} has ended`);
+    expect(lines[1]).toContain(`${paths[1]}: process ${second?.pid} has ended`);
+    expect(lines[2]).toBe(`${pidFile}.none: not running (no such file)`);
+  });
+
+  test('of several one fails: so does the command, and the others are stopped', async () => {
+    const fixture = await daemon({ sigterm: 'exit' });
+    writeFileSync(`${pidFile}.bad`, 'nonsense');
+    const { code, stderr } = await daemoniker('stop', `${pidFile}.bad`, pidFile);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^daemoniker: .*is not a PID file.*\n$/);
+    expect(await fixture.end()).toMatchObject({ code: 0 });
+  });
+
+  test('--quiet tells nothing but errors', async () => {
+    await daemon({ sigterm: 'exit' });
+    const done = await daemoniker('stop', pidFile, '--quiet');
+    expect(done).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    writeFileSync(pidFile, 'nonsense');
+    const failed = await daemoniker('stop', pidFile, '--quiet');
+    expect(failed).toMatchObject({ code: 1, stdout: '' });
+    expect(failed.stderr).toContain('is not a PID file');
+  });
+
+  test('says so when another process runs by then, as a supervisor starts it', async () => {
+    const fixture = await daemon();
+    const stop = daemoniker('stop', pidFile);
+    await fixture.hears('handled');
+    fixture.tell('stop');
+    await fixture.hears('done');
+    const next = await daemon();
+    fixture.tell('exit 0');
+    const { code, stdout, stderr } = await stop;
+    expect(code).toBe(0);
+    expect(stdout).toContain(`process ${fixture.pid} has ended`);
+    expect(stderr).toContain(
+      `${pidFile}: running again as process ${next.pid} (restarted by its supervisor?)\n`,
+    );
   });
 
   test('says that it is waiting, and that it was in vain', async () => {
@@ -344,7 +520,7 @@ describe('stop', () => {
     const json = await daemoniker('stop', pidFile, '--json');
     expect(JSON.parse(json.stdout)).toMatchObject({ pid: null, code: 'ERR_PID_FILE_STALE' });
     const unverified = await daemoniker('stop', pidFile, '--no-verify');
-    expect(unverified.stdout).toBe(`${pidFile}: process ${fixture.pid} has ended\n`);
+    expect(unverified.stdout).toContain(`${pidFile}: process ${fixture.pid} has ended`);
     await fixture.end();
   });
 
@@ -355,6 +531,29 @@ describe('stop', () => {
     expect(await daemoniker('status', pidFile)).toMatchObject({ code: 1, stdout: why });
     expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 0, stdout: why });
     expect(isAlive(fixture.pid)).toBe(true);
+  });
+});
+
+describe('reload', () => {
+  test('sends SIGHUP, on Windows too', async () => {
+    const fixture = run(
+      ({ daemoniker, say, args: [path = ''] }) => {
+        const reload = (): void => say('reloads');
+        new daemoniker.SignalHandler1(path, { signals: { SIGHUP: reload } }).start().ref();
+        say('ready');
+      },
+      [pidFile],
+    );
+    await fixture.hears('ready');
+    const { code, stdout } = await daemoniker('reload', pidFile);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${pidFile}: SIGHUP sent\n` });
+    await fixture.hears('reloads');
+  });
+
+  test('of what does not run is an error', async () => {
+    const { code, stderr } = await daemoniker('reload', pidFile);
+    expect(code).toBe(1);
+    expect(stderr).toContain('ENOENT');
   });
 });
 
@@ -394,6 +593,19 @@ withCommand(
     const plain = await onTerminal({ NO_COLOR: '1' }, 'status', pidFile);
     expect(plain.stdout).toContain('running');
     expect(plain.stdout).not.toContain('\u001B[');
+  });
+
+  test('no colour crosses the end of a line, whatever a path or a file holds', async () => {
+    const odd = join(directory, 'odd\nname.pid');
+    writeFileSync(odd, 'line\n\u001B[1mline');
+    for (const command of ['status', 'stop', 'send']) {
+      const { stdout } = await onTerminal({}, command, odd);
+      expect(stdout).toContain('is not a PID file');
+      expect(stdout).toContain('odd\\nname.pid');
+      for (const line of stdout.split('\n')) {
+        expect(line.split('\u001B[')).toHaveLength(line.trim() === '' ? 1 : 3);
+      }
+    }
   });
 
   test('stop shows how long it still waits, and wipes that away', async () => {

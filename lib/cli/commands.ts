@@ -1,0 +1,154 @@
+// The commands. Nothing here that the library does not do; only how a shell asks for it, and how a
+// person is told.
+import { DaemonikerException, type PidFileError, type SignalError } from '../errors';
+import { send } from '../send';
+import { SIGTERM, signalName } from '../signals';
+import { terminate, type Termination } from '../terminate';
+import { atLeastOne, atMost, parseSignal, parseTimeout, type Words } from './arguments';
+import { examine, successor, type Status } from './examine';
+import type { Output, Tone } from './output';
+import type { CommandName } from './usage';
+
+const FAILED = 1;
+
+// Linux Standard Base, "Init Script Actions".
+const STATUS_CODES: Record<Status, number> = { running: 0, dead: 1, stopped: 3, unknown: 4 };
+
+/** Does what the words say; the exit status. */
+type Command = (words: Words, output: Output) => number | Promise<number>;
+
+export const RUN: Readonly<Record<CommandName, Command>> = {
+  send(words, output) {
+    const given = words.options.get('signal');
+    const [path, signal = given ?? 'SIGTERM'] = atMost(
+      given === undefined ? 2 : 1,
+      'send',
+      words.operands,
+    );
+    const signum = parseSignal('send', signal);
+    return attempt(path, output, () => sendTo(path, signum, words, output));
+  },
+
+  reload(words, output) {
+    const paths = atLeastOne('reload', words.operands);
+    const signum = parseSignal('reload', 'SIGHUP');
+    return forEach(paths, (path) =>
+      attempt(path, output, () => sendTo(path, signum, words, output)),
+    );
+  },
+
+  stop(words, output) {
+    const paths = atLeastOne('stop', words.operands);
+    return stopAll('stop', paths, words, output);
+  },
+
+  status(words, output) {
+    const paths = atLeastOne('status', words.operands);
+    return forEach(paths, (path) => {
+      const { status, text, data, refusal } = examine(path);
+      output.result(path, { status, ...data }, text, status === 'running' ? 'good' : 'bad');
+      if (refusal !== null) output.warning(path, `stop would refuse: ${advise(refusal.message)}`);
+      return STATUS_CODES[status];
+    });
+  },
+};
+
+/** The highest exit status. */
+async function forEach(
+  paths: readonly string[],
+  run: (path: string) => number | Promise<number>,
+): Promise<number> {
+  return Math.max(...(await Promise.all(paths.map(async (path) => run(path)))));
+}
+
+async function attempt(
+  path: string,
+  output: Output,
+  run: () => number | Promise<number>,
+): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof DaemonikerException)) throw error;
+    const { code, message } = error as PidFileError | SignalError;
+    output.failure(path, { code, message: advise(message) });
+    return FAILED;
+  }
+}
+
+/** What a program passes, as a shell says it. */
+function advise(message: string): string {
+  return message
+    .replace('pass { insecure: true }', 'give --insecure')
+    .replace('pass { verify: false }', 'give --no-verify');
+}
+
+function sendTo(path: string, signum: number, { options }: Words, output: Output): number {
+  send(path, signum, trustOf(options));
+  const name = signum === 0 ? 'signal 0' : signalName(signum);
+  output.result(path, { signal: name }, `${name} sent`, 'good');
+  return 0;
+}
+
+function trustOf(options: Words['options']): { verify: boolean; insecure: boolean } {
+  return { verify: !options.has('no-verify'), insecure: options.has('insecure') };
+}
+
+/** All at once. */
+function stopAll(
+  command: CommandName,
+  paths: readonly string[],
+  { options }: Words,
+  output: Output,
+): Promise<number> {
+  const seconds = parseTimeout(command, options.get('timeout') ?? '10');
+  const signal = options.get('signal');
+  const request = {
+    signal: signal === undefined ? SIGTERM : parseSignal(command, signal),
+    timeout: seconds * 1000,
+    kill: options.has('kill'),
+    ...trustOf(options),
+  };
+  const then = request.kill ? ', then it is killed' : '';
+  output.waiting(paths, 'its process to end', seconds, then);
+  return forEach(paths, (path) =>
+    attempt(path, output, async () => {
+      try {
+        return tell(path, await terminate(path, request), seconds, output);
+      } finally {
+        output.waited(path);
+      }
+    }),
+  );
+}
+
+/** Tells how it ended; the exit status. */
+function tell(path: string, termination: Termination, seconds: number, output: Output): number {
+  output.waited(path);
+  const { pid, outcome, exitCode = null, signal = null } = termination;
+  if (pid === null) {
+    // terminate() has found nobody to end; a person wants to know why.
+    const { status, data, text } = examine(path);
+    const why = status === 'dead' || status === 'stopped' ? text : 'not running';
+    const { code, message } = data;
+    output.result(path, { pid, outcome, code, message }, why, 'good');
+    return 0;
+  }
+  if (outcome === 'timeout') {
+    const text = `process ${pid} still runs after ${seconds} s`;
+    output.result(path, { pid, outcome }, text, 'bad');
+    return FAILED;
+  }
+  const how = signal ?? (exitCode === null ? null : `exit code ${exitCode}`);
+  const text =
+    outcome === 'killed'
+      ? `process ${pid} did not end within ${seconds} s and was killed`
+      : `process ${pid} has ended${how === null ? '' : ` (${how})`}`;
+  const tone: Tone = exitCode === null || exitCode === 0 ? 'good' : 'warning';
+  const runsAgain = successor(path, pid);
+  output.result(path, { pid, outcome, exitCode, signal, runsAgain }, text, tone);
+  if (runsAgain !== null) {
+    output.warning(path, `running again as process ${runsAgain} (restarted by its supervisor?)`);
+  }
+  return 0;
+}

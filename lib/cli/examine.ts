@@ -1,0 +1,127 @@
+// What can be said about the daemon of a PID file.
+import { PidFileError, SignalError } from '../errors';
+import { identify, isLeftEmpty, type Target } from '../identity';
+
+export type Status = 'running' | 'dead' | 'stopped' | 'unknown';
+
+interface Problem {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Examination {
+  readonly status: Status;
+  /** For people. */
+  readonly text: string;
+  /** For programs. */
+  readonly data: {
+    readonly pid: number | null;
+    readonly code: string | null;
+    readonly message: string | null;
+  };
+  /** Why it would not be stopped although it runs. */
+  readonly refusal: Problem | null;
+}
+
+export function examine(path: string): Examination {
+  try {
+    const target = identify(path, { verify: true, insecure: true, needsStart: true });
+    try {
+      return describe(target, whyNotStopped(path));
+    } finally {
+      target.close();
+    }
+  } catch (error) {
+    return explain(toProblem(error));
+  }
+}
+
+function describe(target: Target, refusal: Problem | null): Examination {
+  const { pid, knownBy } = target;
+  const { command, user, suspended } = target.details();
+  const startedAt = new Date(target.startedAt ?? NaN);
+  const parts = [
+    `process ${pid}`,
+    ...(command === '' ? [] : [command.length > 60 ? `${command.slice(0, 60)}…` : command]),
+    ...(user === '' ? [] : [`by ${user}`]),
+    `since ${localTime(startedAt)}`,
+  ];
+  const how = knownBy === 'lock' ? 'it holds the file' : 'it started before the file was written';
+  return {
+    status: 'running',
+    text: `running${suspended ? ', but suspended' : ''} (${parts.join(', ')}; ${how})`,
+    data: {
+      pid,
+      ...{ program: command || null, user: user || null, startedAt, suspended, knownBy, refusal },
+      code: null,
+      message: null,
+    },
+    refusal,
+  };
+}
+
+/** As it would be for `daemoniker stop` without options. */
+function whyNotStopped(path: string): Problem | null {
+  try {
+    const target = identify(path, { verify: true, insecure: false });
+    try {
+      target.signal(0);
+    } finally {
+      target.close();
+    }
+    return null;
+  } catch (error) {
+    const { code, message } = toProblem(error);
+    return { code, message };
+  }
+}
+
+function explain(error: SignalError | PidFileError): Examination {
+  const { code, message, pid = null } = error;
+  const data = { pid, code, message };
+  const refusal = null;
+  const dead = (text: string): Examination => ({
+    status: 'dead',
+    text: `not running (${text})`,
+    data,
+    refusal,
+  });
+  switch (code) {
+    case 'ENOENT':
+      return { status: 'stopped', text: 'not running (no such file)', data, refusal };
+    case 'ESRCH':
+      return dead(`process ${pid} is gone`);
+    case 'ERR_PID_FILE_STALE':
+      return message.includes('nobody holds')
+        ? dead(`nobody holds the file any more; process ${pid} is another one`)
+        : dead(`process ${pid} started after the file was written, so it is taken for another one`);
+    default:
+      return error instanceof PidFileError && isLeftEmpty(error)
+        ? dead('the file is empty')
+        : { status: 'unknown', text: `unknown: ${message}`, data, refusal };
+  }
+}
+
+function toProblem(error: unknown): SignalError | PidFileError {
+  if (error instanceof SignalError || error instanceof PidFileError) return error;
+  throw error;
+}
+
+/** `2026-11-26 23:58:01`, in the time of this place. */
+function localTime(date: Date): string {
+  const two = (number: number): string => String(number).padStart(2, '0');
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(two).join('-');
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
+}
+
+/** The process that runs by now where another one has been ended; `null` if none does. */
+export function successor(path: string, ended: number): number | null {
+  try {
+    const target = identify(path, { verify: true, insecure: true });
+    target.close();
+    return target.pid === ended ? null : target.pid;
+  } catch (error) {
+    toProblem(error);
+    return null;
+  }
+}

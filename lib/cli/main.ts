@@ -1,0 +1,52 @@
+// The command line: daemoniker <command> <pid-file>.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findCommand, parse } from './arguments';
+import { RUN } from './commands';
+import { Output, printable } from './output';
+import { UsageError, toCommandName, usage } from './usage';
+
+const WRONG_USAGE = 2;
+
+/** Runs what the words say, and sets the exit status. */
+export async function run(words: readonly string[]): Promise<void> {
+  try {
+    process.exitCode = await runCommand(words);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`daemoniker: ${printable(error.message)}\n`);
+    process.exitCode = WRONG_USAGE;
+  }
+}
+
+async function runCommand(words: readonly string[]): Promise<number> {
+  if (words[0] === 'help') return help(words.slice(1));
+  const [command, others] = findCommand(words);
+  const parsed = parse(command, others);
+  const { options } = parsed;
+  if (options.has('help')) {
+    process.stdout.write(usage(command));
+    return 0;
+  }
+  if (options.has('version')) {
+    process.stdout.write(`${version()}\n`);
+    return 0;
+  }
+  if (command === undefined) throw new UsageError('Which command?');
+  if (options.has('json') && options.has('quiet')) {
+    throw new UsageError('--json and --quiet exclude each other', command);
+  }
+  const style = options.has('json') ? 'json' : options.has('quiet') ? 'quiet' : 'text';
+  return RUN[command](parsed, new Output(command, style));
+}
+
+function help([command, ...others]: readonly string[]): number {
+  if (others[0] !== undefined) throw new UsageError(`Unexpected '${others[0]}'`);
+  process.stdout.write(usage(command === undefined ? undefined : toCommandName(command)));
+  return 0;
+}
+
+function version(): string {
+  const manifest = readFileSync(join(__dirname, '..', 'package.json'), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

@@ -1,0 +1,103 @@
+// How the command line tells its results: to a person, or as JSON, one object a line.
+import type { WriteStream } from 'node:tty';
+
+const COLOURS = { good: 32, bad: 31, warning: 33 } as const;
+const QUIET_MS = 200;
+const REFRESH_MS = 1000;
+
+export type Tone = keyof typeof COLOURS;
+
+export class Output {
+  readonly #command: string;
+  readonly #style: 'text' | 'json' | 'quiet';
+  readonly #waitingFor = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(command: string, style: 'text' | 'json' | 'quiet') {
+    this.#command = command;
+    this.#style = style;
+  }
+
+  result(pidFile: string, data: object, text: string, tone: Tone): void {
+    if (this.#style === 'json') this.#printJson(pidFile, data);
+    else if (this.#style === 'text') this.#print(process.stdout, `${pidFile}: `, text, tone);
+  }
+
+  failure(pidFile: string, error: { readonly code: string; readonly message: string }): void {
+    if (this.#style === 'json') this.#printJson(pidFile, { error });
+    else this.#print(process.stderr, 'daemoniker: ', error.message, 'bad');
+  }
+
+  /** Beside a result; in JSON that has it. */
+  warning(pidFile: string, text: string): void {
+    if (this.#style === 'text') this.#print(process.stderr, `${pidFile}: `, text, 'warning');
+  }
+
+  /** Until `waited()`, shows that something is going on: on a terminal, with the time left. */
+  waiting(pidFiles: readonly string[], what: string, seconds: number, then = ''): void {
+    if (this.#style !== 'text') return;
+    for (const pidFile of pidFiles) this.#waitingFor.add(pidFile);
+    const begun = performance.now();
+    const show = (): void => {
+      if (this.#waitingFor.size === 0) return;
+      const left = Math.max(0, Math.ceil(seconds - (performance.now() - begun) / 1000));
+      const text = `${[...this.#waitingFor].join(', ')}: waiting for ${what} (${left} s left${then})`;
+      if (process.stderr.isTTY) {
+        // No more than one line, which can be cleared.
+        const { columns } = process.stderr;
+        const width = columns > 0 ? columns - 1 : Infinity;
+        process.stderr.write(`${CLEAR_LINE}${printable(text).slice(0, width)}`);
+        this.#timer = setTimeout(show, REFRESH_MS);
+      } else {
+        process.stderr.write(`${printable(text)}\n`);
+      }
+    };
+    // Most daemons are gone before anybody could read it.
+    this.#timer = setTimeout(show, QUIET_MS);
+  }
+
+  waited(pidFile: string): void {
+    this.#waitingFor.delete(pidFile);
+    if (this.#waitingFor.size > 0 || this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
+  }
+
+  #print(stream: WriteStream, before: string, text: string, tone: Tone): void {
+    if (this.#waitingFor.size > 0 && process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
+    stream.write(`${printable(before)}${paint(stream, printable(text), tone)}\n`);
+  }
+
+  #printJson(pidFile: string, data: object): void {
+    const object = { command: this.#command, pidFile, ...data };
+    process.stdout.write(`${JSON.stringify(object)}\n`);
+  }
+}
+
+const CLEAR_LINE = '\r\u001B[2K';
+
+/**
+ * In one line, and nothing that a terminal would obey: names of files and of programs, and what a file
+ * holds, may be anything.
+ */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- those are what it is about
+  return text.replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return NAMED[character] ?? `\\u${code.padStart(4, '0')}`;
+  });
+}
+
+const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** One line of text. Colours on a terminal that has them; `hasColors()` knows NO_COLOR and its like. */
+function paint(
+  stream: { isTTY?: boolean; hasColors?: WriteStream['hasColors'] },
+  text: string,
+  tone: Tone,
+): string {
+  const colourful =
+    stream.isTTY === true && !process.env['NO_COLOR'] && stream.hasColors?.() === true;
+  return colourful ? `\u001B[${COLOURS[tone]}m${text}\u001B[39m` : text;
+}

@@ -1,0 +1,68 @@
+#include "session.h"
+
+#include <windows.h>
+
+#include <vector>
+
+#include "other_process.h"
+#include "win32/error_codes.h"
+#include "win32/handle.h"
+
+namespace daemoniker::session {
+namespace {
+
+// Windows has no such signal, but Node.js has the number.
+constexpr int kSigkill = 9;
+
+HANDLE JobOf(Id id) { return reinterpret_cast<HANDLE>(id); }
+
+std::vector<int64_t> Members(Id id) {
+  // It says how many there are only if there is room for them.
+  for (DWORD room = 64; room <= 65536; room *= 4) {
+    std::vector<char> buffer(sizeof(JOBOBJECT_BASIC_PROCESS_ID_LIST) + room * sizeof(ULONG_PTR));
+    auto* list = reinterpret_cast<JOBOBJECT_BASIC_PROCESS_ID_LIST*>(buffer.data());
+    if (QueryInformationJobObject(JobOf(id), JobObjectBasicProcessIdList, list,
+                                  static_cast<DWORD>(buffer.size()), nullptr)) {
+      return std::vector<int64_t>(list->ProcessIdList,
+                                  list->ProcessIdList + list->NumberOfProcessIdsInList);
+    }
+    if (GetLastError() != ERROR_MORE_DATA) break;
+  }
+  return {};
+}
+
+}  // namespace
+
+// What the child starts between its own start and this is not in the job; it has hardly begun by
+// then.
+int Open(int64_t leader, Id* id) {
+  OwnedHandle job(CreateJobObjectW(nullptr, nullptr));
+  if (!job.valid()) return LastUvError();
+  const OwnedHandle process(
+      OpenProcess(PROCESS_SET_QUOTA | PROCESS_TERMINATE, FALSE, static_cast<DWORD>(leader)));
+  if (!process.valid() || !AssignProcessToJobObject(job.get(), process.get())) return LastUvError();
+  *id = reinterpret_cast<Id>(job.Release());
+  return 0;
+}
+
+void Close(Id id) { CloseHandle(JobOf(id)); }
+
+bool Contains(Id id, int64_t pid) {
+  const OwnedHandle process(
+      OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, static_cast<DWORD>(pid)));
+  BOOL contains = FALSE;
+  return process.valid() && IsProcessInJob(process.get(), JobOf(id), &contains) &&
+         contains != FALSE;
+}
+
+int Signal(Id id, int signum) {
+  const std::vector<int64_t> members = Members(id);
+  if (signum == kSigkill) {
+    TerminateJobObject(JobOf(id), kSigkill);
+  } else if (signum != 0) {
+    for (const int64_t pid : members) process::Signal(pid, process::kNoHandle, signum);
+  }
+  return static_cast<int>(members.size());
+}
+
+}  // namespace daemoniker::session
