@@ -168,6 +168,68 @@ export class NotifyError extends DaemonikerException {
   }
 }
 
+export interface LaunchErrorDetails extends SystemErrorDetails {
+  readonly path: string;
+  readonly exitCode?: number;
+  readonly signal?: NodeJS.Signals;
+  readonly stderr?: string;
+}
+
+/** The `code` of a {@link LaunchError}. */
+export type LaunchErrorCode =
+  | 'ERR_LAUNCH_ENDED'
+  | 'ERR_LAUNCH_TIMEOUT'
+  | 'EACCES'
+  | 'ELOOP'
+  | 'ENOENT'
+  | 'ENOTDIR'
+  // Any other of the system, without taking those above out of the completion.
+  | (string & Record<never, never>);
+
+/**
+ * A daemon was not started, and nothing of it is left running. `code` says why:
+ *
+ * - `ERR_LAUNCH_ENDED`: it ended before it held its PID file.
+ * - `ERR_LAUNCH_TIMEOUT`: it did not hold the PID file in time, and was ended.
+ * - a system error's code (`ENOENT`, `EACCES`, `ELOOP`, `ENOTDIR`): the command, the working directory or the log
+ *   file cannot be used, with `errno` and `syscall`.
+ *
+ * @example
+ * ```js
+ * const { LaunchError, launch } = require('daemoniker');
+ * launch('my.pid', process.execPath, ['daemon.js']).catch((error) => {
+ *   if (!(error instanceof LaunchError)) throw error;
+ *   console.error(error.code, error.exitCode, error.stderr);
+ * });
+ * ```
+ */
+export class LaunchError extends DaemonikerException {
+  static {
+    nameAfterClass(this);
+  }
+
+  /** Why, in a word for programs. */
+  declare readonly code: LaunchErrorCode;
+  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  declare readonly errno?: number;
+  /** The system call that failed. */
+  declare readonly syscall?: string;
+  /** The PID file, or what cannot be used: the command, the directory, the log file. */
+  declare readonly path: string;
+  /** With which exit code it ended, if it ended by itself. */
+  declare readonly exitCode?: number;
+  /** By which signal it ended. */
+  declare readonly signal?: NodeJS.Signals;
+  /** The last lines, 20 at most, that it wrote to stderr, if these were kept. */
+  declare readonly stderr?: string;
+
+  /** @hidden */
+  constructor(message: string, code: string, details: LaunchErrorDetails) {
+    super(message);
+    Object.assign(this, { code }, details);
+  }
+}
+
 export interface PidFileErrorDetails extends SystemErrorDetails {
   readonly pid?: number | null;
 }

@@ -1,8 +1,10 @@
 export {
   DaemonikerException,
+  LaunchError,
   NotifyError,
   PidFileError,
   SignalError,
+  type LaunchErrorCode,
   type PidFileErrorCode,
   type SignalErrorCode,
 } from './errors';
@@ -34,6 +36,7 @@ export type {
   SignalMessage,
 } from './diagnostics';
 export { PidFile } from './pid_file';
+export { launch, type LaunchOptions, type Launched } from './launch';
 export { notify, type Notification } from './notify';
 export { ping, send, type SendOptions } from './send';
 export { terminate, type TerminateOptions, type Termination } from './terminate';

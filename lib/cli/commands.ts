@@ -1,13 +1,15 @@
 // The commands. Nothing here that the library does not do; only how a shell asks for it, and how a
 // person is told.
-import { DaemonikerException, type PidFileError, type SignalError } from '../errors';
+import { constants } from 'node:os';
+import { DaemonikerException, LaunchError, type PidFileError, type SignalError } from '../errors';
+import { defaultLog, launch } from '../launch';
 import { send } from '../send';
 import { SIGTERM, signalName } from '../signals';
 import { terminate, type Termination } from '../terminate';
 import { atLeastOne, atMost, parseSignal, parseTimeout, type Words } from './arguments';
 import { examine, successor, type Status } from './examine';
 import type { Output, Tone } from './output';
-import type { CommandName } from './usage';
+import { UsageError, type CommandName } from './usage';
 
 const FAILED = 1;
 
@@ -42,6 +44,16 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
     return stopAll('stop', paths, words, output);
   },
 
+  start(words, output) {
+    return start(toStart('start', words), output);
+  },
+
+  async restart(words, output) {
+    const request = toStart('restart', words);
+    const stopped = await stopAll('restart', [request.path], words, output);
+    return stopped === 0 ? start(request, output) : stopped;
+  },
+
   status(words, output) {
     const paths = atLeastOne('status', words.operands);
     return forEach(paths, (path) => {
@@ -70,8 +82,14 @@ async function attempt(
     return await run();
   } catch (error) {
     if (!(error instanceof DaemonikerException)) throw error;
-    const { code, message } = error as PidFileError | SignalError;
-    output.failure(path, { code, message: advise(message) });
+    if (error instanceof LaunchError) {
+      const { code, message, exitCode = null, signal = null, stderr = null } = error;
+      const [summary = '', ...lines] = message.split('\n');
+      output.failure(path, { code, message: summary, exitCode, signal, stderr }, lines);
+    } else {
+      const { code, message } = error as PidFileError | SignalError;
+      output.failure(path, { code, message: advise(message) });
+    }
     return FAILED;
   }
 }
@@ -121,6 +139,78 @@ function stopAll(
     }),
   );
 }
+
+interface StartRequest {
+  readonly path: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly seconds: number;
+  readonly log: string;
+  readonly isLogGiven: boolean;
+  readonly cwd: string | undefined;
+}
+
+function toStart(name: 'start' | 'restart', words: Words): StartRequest {
+  const { operands, rest, options } = words;
+  const [path, ...others] = atLeastOne(name, operands);
+  if (rest === null) {
+    throw new UsageError(
+      others.length > 0
+        ? `Put -- before the command: daemoniker ${name} ${path} -- ${others.join(' ')}`
+        : `'${name}' needs a command: daemoniker ${name} ${path} -- node daemon.js`,
+      name,
+    );
+  }
+  if (others[0] !== undefined) throw new UsageError(`Unexpected '${others[0]}'`, name);
+  const [command, ...args] = rest;
+  if (command === undefined || command === '') {
+    throw new UsageError(`'${name}' needs a command after --`, name);
+  }
+  for (const option of ['log', 'cwd'] as const) {
+    if (options.get(option) === '') throw new UsageError(`--${option} must not be empty`, name);
+  }
+  const log = options.get('log');
+  return {
+    path,
+    command,
+    args,
+    seconds: parseTimeout(name, options.get('timeout') ?? '10'),
+    log: log ?? defaultLog(path),
+    isLogGiven: log !== undefined,
+    cwd: options.get('cwd'),
+  };
+}
+
+function start(request: StartRequest, output: Output): Promise<number> {
+  const { path, command, args, seconds, log, isLogGiven, cwd } = request;
+  return attempt(path, output, async () => {
+    const interrupted = new AbortController();
+    const interrupt = (signal: NodeJS.Signals): void => interrupted.abort(signal);
+    for (const signal of INTERRUPTIONS) process.once(signal, interrupt);
+    output.waiting([path], 'it to start', seconds);
+    try {
+      const { pid } = await launch(path, command, args, {
+        cwd,
+        timeout: seconds * 1000,
+        abortSignal: interrupted.signal,
+        stdout: isLogGiven ? log : undefined,
+      });
+      output.waited(path);
+      output.result(path, { pid, log }, `started as process ${pid} (log: ${log})`, 'good');
+      return 0;
+    } catch (error) {
+      output.waited(path);
+      if (error !== interrupted.signal.reason) throw error;
+      output.warning(path, 'interrupted; what was started has been ended');
+      return 128 + constants.signals[error as NodeJS.Signals];
+    } finally {
+      for (const signal of INTERRUPTIONS) process.removeListener(signal, interrupt);
+    }
+  });
+}
+
+/** What is started is in a session of its own, so that Ctrl-C does not reach it. */
+const INTERRUPTIONS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Tells how it ended; the exit status. */
 function tell(path: string, termination: Termination, seconds: number, output: Output): number {

@@ -23,9 +23,18 @@ export class Output {
     else if (this.#style === 'text') this.#print(process.stdout, `${pidFile}: `, text, tone);
   }
 
-  failure(pidFile: string, error: { readonly code: string; readonly message: string }): void {
-    if (this.#style === 'json') this.#printJson(pidFile, { error });
-    else this.#print(process.stderr, 'daemoniker: ', error.message, 'bad');
+  /** `lines`: more of it, as the daemon wrote it. */
+  failure(
+    pidFile: string,
+    error: { readonly code: string; readonly message: string; readonly [more: string]: unknown },
+    lines: readonly string[] = [],
+  ): void {
+    if (this.#style === 'json') {
+      this.#printJson(pidFile, { error });
+      return;
+    }
+    this.#print(process.stderr, 'daemoniker: ', error.message, 'bad');
+    for (const line of lines) process.stderr.write(`  ${printable(line)}\n`);
   }
 
   /** Beside a result; in JSON that has it. */

@@ -24,7 +24,7 @@ export const OPTIONS = {
   signal: { argument: '<signal>', short: 's', text: 'instead of SIGTERM: HUP, SIGHUP or 1' },
   timeout: { argument: '<seconds>', text: 'how long to wait (default: 10)' },
   kill: { text: 'after that time, end it by SIGKILL' },
-  log: { argument: '<file>', text: 'what it writes is appended to (default: see above)' },
+  log: { argument: '<file>', text: 'what it writes is appended to it' },
   cwd: { argument: '<directory>', text: 'where it is started (default: here)' },
   'no-verify': { text: 'whatever process has that number now' },
   insecure: { text: 'as root, trust a file that others may write' },
@@ -74,6 +74,23 @@ how that is known. Warns if stop would refuse to end it.`,
     exitStatus: `0 running;  1 not running, but the file exists;  2 wrong usage;
              3 not running, no file;  4 unknown.  Of several, the highest`,
   },
+  start: {
+    synopsis: '<pid-file> [options] -- <command> [<argument>...]',
+    summary: 'start it in the background',
+    text: `Starts a daemon that outlives its terminal, and waits until it holds the PID file.
+What it writes to stdout and stderr is appended to a log: the PID file's name with
+.log in place of .pid. If it does not get there, it is ended, and the last lines of
+its stderr are told.`,
+    options: ['log', 'cwd', 'timeout'],
+    exitStatus: '0 started;  1 failed, or it runs already;  2 wrong usage',
+  },
+  restart: {
+    synopsis: '<pid-file> [options] -- <command> [<argument>...]',
+    summary: 'stop it if it runs, and start it',
+    text: `As stop and then start. It is not started if it cannot be stopped.`,
+    options: ['signal', 'kill', 'no-verify', 'insecure', 'log', 'cwd', 'timeout'],
+    exitStatus: '0 started;  1 failed, or it still runs;  2 wrong usage',
+  },
   reload: {
     synopsis: '<pid-file>...',
     summary: 'send SIGHUP',
@@ -113,7 +130,8 @@ export function optionsOf(command: CommandName): readonly OptionName[] {
 export function usage(command?: CommandName): string {
   if (command !== undefined) {
     const { synopsis, text, exitStatus } = COMMANDS[command];
-    return `Usage: daemoniker ${command} ${synopsis} [options]
+    const given = synopsis.includes('[options]') ? synopsis : `${synopsis} [options]`;
+    return `Usage: daemoniker ${command} ${given}
 
 ${text}
 
@@ -125,12 +143,13 @@ Exit status: ${exitStatus}
   }
   const lines = COMMAND_NAMES.map((name) => {
     const { synopsis, summary } = COMMANDS[name];
-    return `  ${`${name} ${synopsis}`.padEnd(32)} ${summary}`;
+    const shown = synopsis.replace(' [options] -- <command> [<argument>...]', ' -- <command>...');
+    return `  ${`${name} ${shown}`.padEnd(36)} ${summary}`;
   });
   return `Usage: daemoniker <command> <pid-file> [options]
 
 ${lines.join('\n')}
-  ${'help [<command>]'.padEnd(32)} print this, or the options of a command
+  ${'help [<command>]'.padEnd(36)} print this, or that of a command
 
 Options:
 ${describeOptions([...EVERYWHERE, 'version'])}
