@@ -215,6 +215,7 @@ class Started {
   /** Ends all of it, at the latest by SIGKILL. */
   async end(): Promise<void> {
     for (const signum of [SIGTERM, SIGKILL]) {
+      if (this.#count() === 0) return;
       this.#signal(signum);
       const end = performance.now() + GRACE_MS;
       while (this.#count() > 0 && performance.now() < end) {

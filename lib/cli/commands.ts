@@ -84,7 +84,9 @@ async function attempt(
     if (!(error instanceof DaemonikerException)) throw error;
     if (error instanceof LaunchError) {
       const { code, message, exitCode = null, signal = null, stderr = null } = error;
-      const [summary = '', ...lines] = message.split('\n');
+      // The lines follow, each as one.
+      const summary = stderr ? message.slice(0, -stderr.length).trimEnd() : message;
+      const lines = stderr ? stderr.split('\n') : [];
       output.failure(path, { code, message: summary, exitCode, signal, stderr }, lines);
     } else {
       const { code, message } = error as PidFileError | SignalError;
