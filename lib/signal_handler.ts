@@ -69,7 +69,10 @@ export interface SignalHandlerOptions {
   deadline?: number | null | undefined;
   /**
    * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64, on
-   * musl 35 to 64). What such a signal does is restored by `stop()`.
+   * musl 35 to 64). What such a signal does is restored by `stop()`. On Windows they arrive by
+   * {@link send}. A signal that cannot have a handler is refused, with the reason
+   * (`ERR_INVALID_ARG_VALUE`): SIGKILL, SIGSTOP, faults such as SIGSEGV, and what the runtime itself
+   * needs, such as SIGCHLD. SIGUSR1 no longer opens Node's inspector while it has a handler.
    */
   signals?: SignalHandlers | undefined;
   /**

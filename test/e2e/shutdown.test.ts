@@ -126,7 +126,10 @@ test.each([
     /; it has not begun, because the event loop is blocked\n/,
   ],
 ])('a shutdown that is too late because of %s ends with exit code 124', async (_, code, rest) => {
-  const fixture = await begin(code, LIMIT_MS);
+  const fixture = await begin(
+    `${code} process.on('exit', () => say("'exit' listeners run"));`,
+    LIMIT_MS,
+  );
   if (code.includes('blocked')) await fixture.hears('blocked');
   const begun = performance.now();
   fixture.kill('SIGTERM');
@@ -135,6 +138,7 @@ test.each([
   expect(ending).toMatchObject(FAILED);
   expect(ending.stderr).toMatch(/^daemoniker: shutdown took longer than 3 s; /);
   expect(ending.stderr).toMatch(rest);
+  expect(fixture.said).not.toContainEqual({ event: "'exit' listeners run" });
   expect(existsSync(pidFile)).toBe(false);
 });
 
@@ -310,6 +314,17 @@ describe('shutDown()', () => {
 });
 
 describe('at the end of `await using`', () => {
+  test('the hooks have run', async () => {
+    const steps: string[] = [];
+    {
+      await using handler = new SignalHandler1(null);
+      handler.onShutdown('hook', () => steps.push('hook'));
+      steps.push('block');
+    }
+    steps.push('after');
+    expect(steps).toEqual(['block', 'hook', 'after']);
+  });
+
   test('the hooks have run, and the process goes on', async () => {
     const fixture = run(async ({ daemoniker, say }) => {
       const handler = new daemoniker.SignalHandler1(null, { shutdown: true }).start();
