@@ -103,6 +103,22 @@ test("the exit code is the process's own when all went well", async () => {
   expect(await fixture.end()).toMatchObject({ code: 3, signal: null, stderr: '' });
 });
 
+test.each([
+  ['process.exit()', () => process.exit(3), 3],
+  ['an empty event loop', () => undefined, 0],
+])('%s runs no hooks', async (_, end, code) => {
+  const fixture = run(
+    ({ daemoniker, say, args }) => {
+      const handler = new daemoniker.SignalHandler1(null, { shutdown: true }).start();
+      handler.onShutdown('hook', () => say('hook'));
+      new Function(`(${args[0]})()`)();
+    },
+    [String(end)],
+  );
+  expect(await fixture.end()).toMatchObject({ code, signal: null, stderr: '' });
+  expect(fixture.said).toEqual([]);
+});
+
 test('an exit code that is set once the hooks have run counts', async () => {
   const fixture = await begin('handler.shutDown().then(() => { process.exitCode = 3; });', false);
   expect(await fixture.end()).toMatchObject({ code: 3, signal: null, stderr: '' });
@@ -202,6 +218,38 @@ test.each([
     /^daemoniker: SIGINT came again during the shutdown; still running: stuck \(\d+(?:\.\d)? m?s\)\n/,
   );
   expect(existsSync(pidFile)).toBe(false);
+});
+
+test('SIGINT again ends the process also where the event loop was blocked before the first', async () => {
+  const fixture = await begin("setImmediate(() => { say('blocked'); spin(); });");
+  await fixture.hears('blocked');
+  fixture.kill('SIGINT');
+  await timePasses(600); // what the test is about: an impatient user
+  fixture.kill('SIGINT'); // the kernel or we have it wait with the first one
+  const ending = await fixture.end();
+  expect(ending).toMatchObject(deathBy('SIGINT'));
+  expect(ending.stderr).toMatch(
+    /^daemoniker: SIGINT came again during the shutdown; it has not begun, because the event loop is blocked\n/,
+  );
+});
+
+test.each([
+  ['again: []', { again: [] }, 'SIGINT'],
+  ['another signal than those of `again`', {}, 'SIGTERM'],
+] as const)('nothing that comes again ends the process with %s', async (_, options, name) => {
+  const fixture = await begin(
+    `handler.onShutdown('hook', () => {
+      say('begins');
+      return new Promise((resolve) => process.stdin.once('data', resolve));
+    });`,
+    { within: 60_000, ...options },
+  );
+  fixture.kill(name);
+  await fixture.hears('begins');
+  await timePasses(600); // what the test is about: later than that
+  fixture.kill(name);
+  fixture.tell('');
+  expect(await fixture.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
 
 test.each([
