@@ -90,7 +90,9 @@ ExecStart=${shellScript(`> ${commandLine([alert])}`)}
               setTimeout(() => response.end(String(process.pid)), 20);
             });
             const handler = new SignalHandler1(pidFile, { shutdown: true });
-            handler.onShutdown('http', () => new Promise((resolve) => server.close(resolve)));
+            // Not http's close(): it also cuts off connections whose first request is on its way.
+            const { close } = require('node:net').Server.prototype;
+            handler.onShutdown('http', () => new Promise((end) => close.call(server, end)));
             handler.start({ wait: 30_000 }).then(() => server.listen({ fd: 3 }));`,
           ),
         },
