@@ -1,7 +1,6 @@
 // Programs from the documents, as a new user would copy them.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as timePasses } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { SIGTERM, ping, send, terminate } from '../..';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';
+import { freePort } from '../support/free_port';
 import { onNode } from '../support/platform';
 import { codeBlocks, type CodeBlock } from '../support/markdown';
 import { eventually } from '../support/processes';
@@ -38,14 +38,6 @@ function write(name: string, { code }: Pick<CodeBlock, 'code'>): string {
   const path = join(project, name);
   writeFileSync(path, code);
   return path;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Not by fetch(), which cannot connect under Wine. */
