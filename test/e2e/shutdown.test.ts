@@ -104,16 +104,16 @@ test("the exit code is the process's own when all went well", async () => {
 });
 
 test.each([
-  ['process.exit()', () => process.exit(3), 3],
-  ['an empty event loop', () => undefined, 0],
-])('%s runs no hooks', async (_, end, code) => {
+  ['process.exit()', 3],
+  ['an empty event loop', 0],
+])('%s runs no hooks', async (how, code) => {
   const fixture = run(
     ({ daemoniker, say, args }) => {
       const handler = new daemoniker.SignalHandler1(null, { shutdown: true }).start();
       handler.onShutdown('hook', () => say('hook'));
-      new Function(`(${args[0]})()`)();
+      if (args[0] === 'process.exit()') process.exit(3);
     },
-    [String(end)],
+    [how],
   );
   expect(await fixture.end()).toMatchObject({ code, signal: null, stderr: '' });
   expect(fixture.said).toEqual([]);
