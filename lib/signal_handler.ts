@@ -7,6 +7,7 @@ import { SignalError, invalidArgType, invalidArgValue } from './errors';
 import { raise } from './ending';
 import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
 import { prepareClaim, type Claim } from './pid_file';
+import { claimWithin } from './pid_file_wait';
 import { recordOf, type Arrival } from './record';
 import { registry, type Receiver } from './registry';
 import {
@@ -276,8 +277,6 @@ class HandlerState implements Receiver {
     stopped: AbortSignal,
   ): Promise<Claim | null> {
     if (this.pidFile === null) return null;
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
-    const { claimWithin } = require('./pid_file_wait') as typeof import('./pid_file_wait');
     return claimWithin(resolve(this.pidFile), milliseconds, abortSignal, stopped);
   }
 
