@@ -9,7 +9,7 @@ import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';
 import { freePort } from '../support/free_port';
-import { onNode } from '../support/platform';
+import { onNode, onNodeOnUnix } from '../support/platform';
 import { codeBlocks, type CodeBlock } from '../support/markdown';
 import { eventually } from '../support/processes';
 import { ROOT, RUNTIME, VERSION } from '../support/runtime';
@@ -164,7 +164,8 @@ onNode('docs/recipes.md', () => {
   );
 });
 
-onNode('docs/other-packages.md', () => {
+// On Windows the others know Ctrl-C only, and send() just ends them.
+onNodeOnUnix('docs/other-packages.md', () => {
   const programs = codeBlocks('docs/other-packages.md');
   const endsBySignal = ['with_terminus.mjs', 'with_signal_exit.mjs'];
   const names = programs.map(({ code }) => /^\/\/ (\w+\.mjs)$/m.exec(code)?.[1] ?? 'unnamed');
