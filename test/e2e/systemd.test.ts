@@ -52,6 +52,8 @@ ExecStart=${shellScript(`> ${commandLine([alert])}`)}
         systemctl start mine; ${RUNS}
         systemctl stop mine
         systemctl show mine -p Result -p ExecMainStatus
+        # It comes after the end of the stop.
+        ! systemctl is-failed --quiet mine || until [ -e alert ]; do sleep 0.01; done
         while systemctl list-jobs --no-legend | grep -q alert; do sleep 0.01; done`,
       );
       expect(said).toBe(`Result=${result}\nExecMainStatus=${status}\n`);
