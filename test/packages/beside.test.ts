@@ -61,7 +61,7 @@ test.each(WHEN)('ora shows the cursor again, and it dies by SIGTERM: %s', async 
     `process.stderr.isTTY = true; // it hides the cursor on a terminal only
     Object.assign(process.stderr, { clearLine() {}, cursorTo() {}, moveCursor() {} });
     const { default: ora } = await import('ora');
-    ora({ text: 'working' }).start();`,
+    ora({ text: 'working', isEnabled: true }).start(); // whatever CI and TERM say`,
   );
   program.kill('SIGTERM');
   const ending = await program.end();
