@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { RUNTIMES } from '../scripts/runtimes/runtimes.mjs';
-import { DEADLINE_MS, measureDeadline } from './deadline.mjs';
+import { LIMIT_MS, measureLimits } from './limits.mjs';
 import { IDLE_MS, measureIdle } from './idle.mjs';
 import { measureFirst, measureLatency, measureRuntimes } from './latency.mjs';
 import { measureLoad } from './load.mjs';
@@ -44,7 +44,7 @@ const start = measureStart(rounds);
 const growth = await measureGrowth();
 const send = await measureSend(rounds);
 const load = measureLoad(rounds);
-const deadline = await measureDeadline(rounds);
+const limits = await measureLimits(rounds);
 const wakeUps = process.platform === 'linux' ? await measureIdle() : null;
 
 const times = (ratio) => `${ratio.toFixed(2)} ×`;
@@ -97,12 +97,10 @@ const figures = [
     '≤ 1.5 ×',
     send.atRest[1].p50Ratio <= 1.5,
   ],
-  [
-    'deadline, main thread in `while (true) {}`',
-    `${deadline.median.toFixed(1)} ms late`,
-    '≤ 20 ms late',
-    deadline.median <= 20,
-  ],
+  ...limits.map(({ name, median }, index) => {
+    const reach = index === 0 ? 20 : 50;
+    return [name, `${median.toFixed(1)} ms late`, `≤ ${reach} ms late`, median <= reach];
+  }),
   ['`start()`, the first', `${start.first.toFixed(1)} ms`, '≤ 5 ms', start.first <= 5],
   ['`start()`, again', `${start.again.toFixed(2)} ms`, '≤ 1 ms', start.again <= 1],
   ["`require('daemoniker')`", `${loadMore.toFixed(1)} ms`, '≤ 5 ms', loadMore <= 5],
@@ -228,9 +226,13 @@ and as readable as before. With a file for each of its fifteen modules the whole
 as long, on a busy host. What is left beyond the second row is this
 one file, found, read and compiled.
 
-## Deadline of ${DEADLINE_MS} ms, main thread in \`while (true) {}\`
+## Limits of ${LIMIT_MS} ms
 
-The parent sees the end ${deadline.median.toFixed(1)} ms after the deadline (worst of ${rounds}: ${deadline.worst.toFixed(1)} ms).
+From the limit to the end, as the parent sees it. A shutdown says on stderr which hook was running.
+
+| | p50 | the worst of ${rounds} |
+| --- | --- | --- |
+${limits.map(({ name, median, worst }) => `| ${name} | ${median.toFixed(1)} ms | ${worst.toFixed(1)} ms |`).join('\n')}
 `;
 
 const here = dirname(fileURLToPath(import.meta.url));

@@ -1,4 +1,4 @@
-// Claiming a PID file as soon as its holder lets it go. Loaded when it is first needed.
+// Claiming a PID file as soon as its holder lets it go.
 import { watch } from 'node:fs';
 import { PidFileError } from './errors';
 import { isFailure } from './native';

@@ -8,6 +8,7 @@ import { raise } from './ending';
 import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
 import { keepWatchdogQuiet } from './notify';
 import { prepareClaim, type Claim } from './pid_file';
+import { claimWithin } from './pid_file_wait';
 import { recordOf, type Arrival } from './record';
 import { registry, type Receiver } from './registry';
 import {
@@ -70,7 +71,10 @@ export interface SignalHandlerOptions {
   deadline?: number | null | undefined;
   /**
    * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64, on
-   * musl 35 to 64). What such a signal does is restored by `stop()`.
+   * musl 35 to 64). What such a signal does is restored by `stop()`. On Windows they arrive by
+   * {@link send}. A signal that cannot have a handler is refused, with the reason
+   * (`ERR_INVALID_ARG_VALUE`): SIGKILL, SIGSTOP, faults such as SIGSEGV, and what the runtime itself
+   * needs, such as SIGCHLD. SIGUSR1 no longer opens Node's inspector while it has a handler.
    */
   signals?: SignalHandlers | undefined;
   /**
@@ -292,8 +296,6 @@ class HandlerState implements Receiver {
     stopped: AbortSignal,
   ): Promise<Claim | null> {
     if (this.pidFile === null) return null;
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- import would load it at once
-    const { claimWithin } = require('./pid_file_wait') as typeof import('./pid_file_wait');
     return claimWithin(resolve(this.pidFile), milliseconds, abortSignal, stopped);
   }
 

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { bundle } from './bundle.mjs';
 import { RUNTIMES } from './runtimes/runtimes.mjs';
 import { COMPILER, compile, gyp } from './support/compile.mjs';
@@ -31,7 +31,10 @@ try {
   // Some tests need other users who can read it.
   chmodSync(copy, 0o755);
   for (const part of ['lib', 'native', 'test', 'binding.gyp', 'package.json', 'tsconfig.json']) {
-    cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+    cpSync(join(ROOT, part), join(copy, part), {
+      recursive: true,
+      filter: (path) => basename(path) !== 'node_modules', // of test/packages
+    });
   }
   cpSync(join(ROOT, 'jest.config.cjs'), join(copy, 'jest.config.cjs'));
   cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });

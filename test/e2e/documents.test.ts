@@ -1,14 +1,15 @@
 // Programs from the documents, as a new user would copy them.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as timePasses } from 'node:timers/promises';
 import { SIGTERM, ping, send, terminate } from '../..';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';
-import { onNode } from '../support/platform';
+import { freePort } from '../support/free_port';
+import { onNode, onNodeOnUnix } from '../support/platform';
 import { codeBlocks, type CodeBlock } from '../support/markdown';
 import { eventually } from '../support/processes';
 import { ROOT, RUNTIME, VERSION } from '../support/runtime';
@@ -39,14 +40,6 @@ function write(name: string, { code }: Pick<CodeBlock, 'code'>): string {
   return path;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** Not by fetch(), which cannot connect under Wine. */
 function textFrom(url: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -54,23 +47,65 @@ function textFrom(url: string): Promise<string> {
   });
 }
 
-test('the HTTP server in the README answers what it was asked, then ends, when send() asks it to', async () => {
-  const port = await freePort();
-  const { code } = block('README.md', "from 'node:http'");
-  const slow = code
-    .replace('8080', `${port}, () => console.log('listens')`)
-    .replace("response.end('hello\\n')", "{ console.log('asked'); setTimeout(() => $&, 300); }");
-  const path = write('server.mjs', { code: slow });
-  const server = new Fixture([...RUNTIME, path], { cwd: directory });
-  const pidFile = join(directory, 'server.pid');
-  await server.until('listens', () => server.stdout.includes('listens'));
+describe('the HTTP server in the README', () => {
+  /** Starts it, and asks it something that it answers with this code. */
+  async function asked(answer: string, limit = '10_000'): Promise<[Fixture, Promise<string>]> {
+    const port = await freePort();
+    const code = block('README.md', "from 'node:http'")
+      .code.replace('8080', `${port}, () => console.log('listens')`)
+      .replace("response.end('hello\\n')", `{ console.log('asked'); ${answer} }`)
+      .replace('10_000', limit);
+    const server = new Fixture([...RUNTIME, write('server.mjs', { code })], { cwd: directory });
+    await server.until('listens', () => server.stdout.includes('listens'));
+    const text = textFrom(`http://localhost:${port}/`).catch(() => 'cut off');
+    await Promise.race([text, server.until('asked', () => server.stdout.includes('asked'))]);
+    return [server, text];
+  }
+  const WHEN_TOLD = "process.stdin.once('data', () => response.end('hello\\n'));";
+  const received = (server: Fixture): Promise<void> =>
+    server.until('the shutdown', () => server.stdout.includes('received'));
 
-  const answer = textFrom(`http://localhost:${port}/`);
-  await Promise.race([answer, server.until('asked', () => server.stdout.includes('asked'))]);
-  send(pidFile, SIGTERM);
-  expect(await answer).toBe('hello\n');
-  expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
-  expect(server.stdout).toContain(`SIGTERM received from pid ${process.pid}`);
+  test('answers what it was asked, then ends, when send() asks it to', async () => {
+    const [server, answer] = await asked(WHEN_TOLD);
+    send(join(directory, 'server.pid'), SIGTERM);
+    await received(server);
+    server.tell('');
+    expect(await answer).toBe('hello\n');
+    expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(server.stdout).toContain(`SIGTERM received from pid ${process.pid}`);
+  });
+
+  test('does so, too, when it is asked twice', async () => {
+    const [server, answer] = await asked(WHEN_TOLD);
+    for (const name of ['SIGTERM', 'SIGINT'] as const) {
+      server.kill(name);
+      await received(server);
+    }
+    server.tell('');
+    expect(await answer).toBe('hello\n');
+    expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(server.stdout.match(/received/g)).toHaveLength(1);
+  });
+
+  test('ends with 124 and says why when a request hangs', async () => {
+    const [server, answer] = await asked('', '1000');
+    server.kill('SIGTERM');
+    expect(await server.end()).toMatchObject({ code: 124, signal: null });
+    expect(server.stderr).toMatch(
+      /^daemoniker: shutdown took longer than 1 s; still running: http \(/,
+    );
+    expect(await answer).toBe('cut off');
+  });
+
+  test('ends at a second Ctrl-C when a request hangs', async () => {
+    const [server] = await asked('');
+    server.interrupt();
+    await received(server);
+    await timePasses(600); // what the test is about: an impatient user
+    server.interrupt();
+    expect(await server.end()).toMatchObject(deathBy('SIGINT'));
+    expect(server.stderr).toContain('SIGINT came again during the shutdown; still running: http');
+  });
 });
 
 test('watch.js in docs/operating.md tells what happens in daemon.js', async () => {
@@ -129,7 +164,8 @@ onNode('docs/recipes.md', () => {
   );
 });
 
-onNode('docs/other-packages.md', () => {
+// On Windows the others know Ctrl-C only, and send() just ends them.
+onNodeOnUnix('docs/other-packages.md', () => {
   const programs = codeBlocks('docs/other-packages.md');
   const endsBySignal = ['with_terminus.mjs', 'with_signal_exit.mjs'];
   const names = programs.map(({ code }) => /^\/\/ (\w+\.mjs)$/m.exec(code)?.[1] ?? 'unnamed');

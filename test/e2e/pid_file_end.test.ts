@@ -1,4 +1,5 @@
 // The ways in which a process ends or stops, and what becomes of its PID file.
+import { once } from 'node:events';
 import {
   existsSync,
   linkSync,
@@ -130,7 +131,7 @@ describe('a holder that is killed', () => {
       expect(ping(pidFile)).toBe(true);
       expect(caught(() => PidFile.acquire(pidFile))).toMatchObject({ code: 'ERR_PID_FILE_LOCKED' });
       killed.fixture.kill('SIGKILL');
-      await killed.fixture.end();
+      await once(killed.fixture.child, 'exit'); // the other has its pipes, too, on Deno
       const next = await Session.start();
       await next.value(START, pidFile);
       expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(next.pid));
@@ -166,7 +167,7 @@ describe('a holder that is killed', () => {
         held.letAllGo();
         await eventually('the worker has it', () => ping(pidFile));
         killed.fixture.kill('SIGKILL');
-        await killed.fixture.end();
+        await once(killed.fixture.child, 'exit'); // the other has its pipes, too, on Deno
         PidFile.acquire(pidFile).release();
       } finally {
         process.kill(child, 'SIGKILL');

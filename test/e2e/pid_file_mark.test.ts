@@ -155,7 +155,7 @@ describe('an unlocked file of another program', () => {
     const child = await Session.start(); // of this process
     writeFileSync(pidFile, `${process.pid}\n`);
     // Should it be believed, nothing happens to the one that runs the tests.
-    for (const ask of ['send($0, "SIGURG")', 'send($0, 0)']) {
+    for (const ask of ['send($0, "SIGWINCH")', 'send($0, 0)']) {
       expect(await child.error(ask, pidFile)).toMatchObject({
         code: 'ERR_PID_FILE_UNVERIFIED',
         isPidFileError: true,

@@ -1,5 +1,5 @@
 // Who reads a PID file, and what it makes of ours: the table in docs/pid-files.md, cell by cell.
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ping } from '../..';
 import { directory, pidFile } from '../support/each_test';
@@ -8,10 +8,10 @@ import { textOf } from '../support/markdown';
 import { asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
 import { onUnix, withCommand, withTools } from '../support/platform';
-import { eventually } from '../support/processes';
 import { ROOT, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 import { commandLine } from '../support/shell';
+import { shellScript, underSystemd, withSystemd } from '../support/systemd';
 
 const COLUMNS = ['locked', 'marked', 'fresh', 'stale'] as const;
 type State = (typeof COLUMNS)[number];
@@ -186,20 +186,12 @@ onUnix('readers', () => {
 });
 
 asRoot('as root', () => {
-  const systemd = ['/usr/lib/systemd/systemd', '/lib/systemd/systemd'].find((path) =>
-    existsSync(path),
-  );
-  withTools(
-    systemd ?? 'systemd',
-    'systemctl',
-    'unshare',
-    'mount',
-  )('as PID 1', () => {
+  withSystemd('as process 1', () => {
     const name = '`PIDFile=` (systemd)';
     tested.add(name);
     test.each(COLUMNS)(`${name}: %s`, async (state) => {
       const who = state === 'marked' ? 'stranger' : 'daemon';
-      const found = (await isMainProcess(systemd as string, state)) ? who : 'nobody';
+      const found = (await isMainProcess(state)) ? who : 'nobody';
       expect([state, found]).toEqual([state, table.get(name)?.[COLUMNS.indexOf(state)]]);
     });
   });
@@ -262,56 +254,33 @@ func main() {
 `;
 }
 
-/** Whether systemd, as PID 1 of a namespace, takes the process of the file for that of a service. */
-async function isMainProcess(systemd: string, state: State): Promise<boolean> {
-  chmodSync(directory, 0o755);
-  const units = join(directory, 'units');
-  const answer = join(directory, 'answer');
-  mkdirSync(units);
-  for (const name of ['basic', 'sysinit', 'shutdown', 'umount', 'final', 'exit']) {
-    writeFileSync(join(units, `${name}.target`), '[Unit]\nDefaultDependencies=no\n');
-  }
+/** Whether systemd takes the process of the file for that of a service. */
+async function isMainProcess(state: State): Promise<boolean> {
   const daemon = join(directory, 'daemon.cjs');
   writeFileSync(
     daemon,
     `new (require(${JSON.stringify(ROOT)}).SignalHandler1)(${JSON.stringify(pidFile)}).start();
     setInterval(() => undefined, 1000);`,
   );
+  const file = commandLine([pidFile]);
   const make: Record<State, string> = {
-    locked: `${commandLine([...RUNTIME, daemon])} & while ! [ -s ${pidFile} ]; do sleep 0.01; done`,
-    marked: `sleep 600 & printf '%%s\\n\\n\\n' $! > ${pidFile}`,
-    fresh: `sleep 600 & echo $! > ${pidFile}`,
-    stale: `echo 4000000 > ${pidFile}`,
+    locked: `${commandLine([...RUNTIME, daemon])} & while ! [ -s ${file} ]; do sleep 0.01; done`,
+    marked: `sleep 600 & printf '%s\\n\\n\\n' $! > ${file}`,
+    fresh: `sleep 600 & echo $! > ${file}`,
+    stale: `echo 4000000 > ${file}`,
   };
-  const start = join(directory, 'start.sh');
-  writeFileSync(start, `${make[state].replace('%%', '%')}\n`);
-  const look = join(directory, 'look.sh');
-  writeFileSync(
-    look,
-    `systemctl show mine.service -p MainPID > ${answer}.new; mv ${answer}.new ${answer}\n`,
-  );
-  writeFileSync(
-    join(units, 'mine.service'),
-    `[Unit]
-DefaultDependencies=no
-[Service]
+  const said = await underSystemd(
+    {
+      'mine.service': `[Service]
 Type=forking
 PIDFile=${pidFile}
 TimeoutStartSec=${state === 'stale' ? 1 : 'infinity'}
-ExecStart=/bin/sh ${start}
-ExecStartPost=/bin/sh ${look}
-ExecStopPost=/bin/sh ${look}
+ExecStart=${shellScript(make[state])}
 `,
+    },
+    // systemd itself removes a stale one.
+    `systemctl start mine; systemctl show mine -p MainPID --value; ! [ -e ${file} ] || cat ${file}`,
   );
-  const service = new Fixture([
-    ...['unshare', '--mount', '--uts', '--ipc', '--cgroup', '--pid', '--fork', '--kill-child'],
-    ...['--mount-proc', 'sh', '-c'],
-    `mount -t tmpfs tmpfs /run && mkdir /run/systemd && exec env -i container=lxc "PATH=$PATH" \\
-      SYSTEMD_UNIT_PATH="$0" "$1" --system --unit=mine.service --log-target=null`,
-    ...[units, systemd],
-  ]);
-  await eventually('what systemd says', () => existsSync(answer));
-  service.kill('SIGKILL');
-  await service.end();
-  return readFileSync(answer, 'utf8') === `MainPID=${readFileSync(pidFile, 'utf8').trim()}\n`;
+  const [mainPid, inFile] = said.split('\n');
+  return mainPid === inFile;
 }

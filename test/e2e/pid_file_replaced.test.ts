@@ -173,7 +173,7 @@ asRoot('with other users', () => {
         path: pidFile,
       });
       expect(await daemon.value('require("fs").readFileSync($0, "utf8")', pidFile)).toBe(STALE);
-      expect(await daemon.value('require("fs").readdirSync($0)', directory)).toEqual([
+      expect(await daemon.value('require("fs").readdirSync($0).sort()', directory)).toEqual([
         'test.pid',
         'test.pid.full',
       ]);

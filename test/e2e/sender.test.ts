@@ -206,7 +206,9 @@ onNodeOnLinux.test(
           say('handled', { pid, command, isThere: existsSync(`/proc/${pid}`) });
           if (sent < 20) send();
         },
-      }).start();
+      })
+        .ref() // the kernel may still be about to run the signal handler, in another thread
+        .start();
       send();
     });
     const named = { kill: 0, sh: 0 };

@@ -103,6 +103,22 @@ test("the exit code is the process's own when all went well", async () => {
   expect(await fixture.end()).toMatchObject({ code: 3, signal: null, stderr: '' });
 });
 
+test.each([
+  ['process.exit()', 3],
+  ['an empty event loop', 0],
+])('%s runs no hooks', async (how, code) => {
+  const fixture = run(
+    ({ daemoniker, say, args }) => {
+      const handler = new daemoniker.SignalHandler1(null, { shutdown: true }).start();
+      handler.onShutdown('hook', () => say('hook'));
+      if (args[0] === 'process.exit()') process.exit(3);
+    },
+    [how],
+  );
+  expect(await fixture.end()).toMatchObject({ code, signal: null, stderr: '' });
+  expect(fixture.said).toEqual([]);
+});
+
 test('an exit code that is set once the hooks have run counts', async () => {
   const fixture = await begin('handler.shutDown().then(() => { process.exitCode = 3; });', false);
   expect(await fixture.end()).toMatchObject({ code: 3, signal: null, stderr: '' });
@@ -126,7 +142,10 @@ test.each([
     /; it has not begun, because the event loop is blocked\n/,
   ],
 ])('a shutdown that is too late because of %s ends with exit code 124', async (_, code, rest) => {
-  const fixture = await begin(code, LIMIT_MS);
+  const fixture = await begin(
+    `${code} process.on('exit', () => say("'exit' listeners run"));`,
+    LIMIT_MS,
+  );
   if (code.includes('blocked')) await fixture.hears('blocked');
   const begun = performance.now();
   fixture.kill('SIGTERM');
@@ -135,6 +154,7 @@ test.each([
   expect(ending).toMatchObject(FAILED);
   expect(ending.stderr).toMatch(/^daemoniker: shutdown took longer than 3 s; /);
   expect(ending.stderr).toMatch(rest);
+  expect(fixture.said).not.toContainEqual({ event: "'exit' listeners run" });
   expect(existsSync(pidFile)).toBe(false);
 });
 
@@ -198,6 +218,38 @@ test.each([
     /^daemoniker: SIGINT came again during the shutdown; still running: stuck \(\d+(?:\.\d)? m?s\)\n/,
   );
   expect(existsSync(pidFile)).toBe(false);
+});
+
+test('SIGINT again ends the process also where the event loop was blocked before the first', async () => {
+  const fixture = await begin("setImmediate(() => { say('blocked'); spin(); });");
+  await fixture.hears('blocked');
+  fixture.kill('SIGINT');
+  await timePasses(600); // what the test is about: an impatient user
+  fixture.kill('SIGINT'); // the kernel or we have it wait with the first one
+  const ending = await fixture.end();
+  expect(ending).toMatchObject(deathBy('SIGINT'));
+  expect(ending.stderr).toMatch(
+    /^daemoniker: SIGINT came again during the shutdown; it has not begun, because the event loop is blocked\n/,
+  );
+});
+
+test.each([
+  ['again: []', { again: [] }, 'SIGINT'],
+  ['another signal than those of `again`', {}, 'SIGTERM'],
+] as const)('nothing that comes again ends the process with %s', async (_, options, name) => {
+  const fixture = await begin(
+    `handler.onShutdown('hook', () => {
+      say('begins');
+      return new Promise((resolve) => process.stdin.once('data', resolve));
+    });`,
+    { within: 60_000, ...options },
+  );
+  fixture.kill(name);
+  await fixture.hears('begins');
+  await timePasses(600); // what the test is about: later than that
+  fixture.kill(name);
+  fixture.tell('');
+  expect(await fixture.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
 
 test.each([
@@ -310,6 +362,17 @@ describe('shutDown()', () => {
 });
 
 describe('at the end of `await using`', () => {
+  test('the hooks have run', async () => {
+    const steps: string[] = [];
+    {
+      await using handler = new SignalHandler1(null);
+      handler.onShutdown('hook', () => steps.push('hook'));
+      steps.push('block');
+    }
+    steps.push('after');
+    expect(steps).toEqual(['block', 'hook', 'after']);
+  });
+
   test('the hooks have run, and the process goes on', async () => {
     const fixture = run(async ({ daemoniker, say }) => {
       const handler = new daemoniker.SignalHandler1(null, { shutdown: true }).start();

@@ -60,6 +60,9 @@ let scripts = 0;
 /** What a unit says to run a script of the shell, whatever stands in it (see systemd.service(5)). */
 export function shellScript(script: string): string {
   const file = join(directory, `script-${++scripts}.sh`);
-  writeFileSync(file, script);
+  // systemd gives a service nothing of our environment: which binary to load stands in it.
+  const prebuilds = process.env['PREBUILDS_ONLY'];
+  const exported = prebuilds === undefined ? '' : `export PREBUILDS_ONLY=${prebuilds}\n`;
+  writeFileSync(file, exported + script);
   return `/bin/sh ${JSON.stringify(file).replaceAll('%', '%%').replaceAll('$', '$$$$')}`;
 }
