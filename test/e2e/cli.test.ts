@@ -7,6 +7,7 @@ import { Fixture, start, type Ending } from '../support/fixture';
 import { contentHeldBy } from '../support/pid_file';
 import { asRoot } from '../support/nobody';
 import { onNodeOnLinux, onUnix, withCommand, withExitStatus } from '../support/platform';
+import { isAlive } from '../support/processes';
 import { run } from '../support/program';
 import { IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
 import { commandLine } from '../support/shell';
@@ -38,14 +39,6 @@ async function innocent(settings: object = {}): Promise<Fixture> {
   const longAgo = new Date(Date.now() - 3_600_000);
   utimesSync(pidFile, longAgo, longAgo);
   return fixture;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 describe('usage', () => {

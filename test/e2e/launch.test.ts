@@ -1,12 +1,19 @@
 // Starting a daemon in the background, from a program and from a shell.
-import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { launch, ping, terminate } from '../..';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Said } from '../support/fixture';
 import { onLinux, onUnix, withCommand, withSymbolicLinks } from '../support/platform';
 import { contentHeldBy } from '../support/pid_file';
-import { eventually } from '../support/processes';
+import { eventually, isAlive } from '../support/processes';
 import { ROOT, RUNTIME } from '../support/runtime';
 import { commandLine } from '../support/shell';
 
@@ -24,15 +31,7 @@ afterEach(() => {
 
 function pids(): number[] {
   if (!existsSync(started())) return [];
-  return readFileSync(started(), 'utf8').trim().split('\n').map(Number);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  return (readFileSync(started(), 'utf8').match(/\d+(?=\n)/g) ?? []).map(Number);
 }
 
 /** A program that may become a daemon, as the words of a command. */
@@ -46,7 +45,8 @@ function program(code: string, name = 'daemon.cjs'): [string, ...string[]] {
     const fs = require('node:fs');
     ${code}`,
   );
-  return [...RUNTIME, file] as [string, ...string[]];
+  const [command = '', ...words] = RUNTIME;
+  return [command, ...words, file];
 }
 
 /** launch() as the runtime under test does it, in a process that ends then. */
@@ -83,7 +83,12 @@ describe('what it starts', () => {
     mkdirSync(cwd as string);
     writeFileSync(stdout as string, 'before\n');
     const env = { ...process.env, KEY: 'value' };
-    const said = await launched([command, ...words, "a 'b' \"c\" $d"], { stdout, stderr, cwd, env });
+    const said = await launched([command, ...words, 'a \'b\' "c" $d'], {
+      stdout,
+      stderr,
+      cwd,
+      env,
+    });
     expect(said).toMatchObject({ event: 'returned' });
     expect(readFileSync(stdout as string, 'utf8')).toBe(
       `before\n${realpathSync(cwd as string)}\na 'b' "c" $d\n`,
@@ -120,7 +125,9 @@ describe('what it starts', () => {
   });
 
   test('may write its number without a lock, as other programs do', async () => {
-    const { value } = await launched(program(`fs.writeFileSync(pidFile, process.pid + '\\n'); ${STAYS}`));
+    const { value } = await launched(
+      program(`fs.writeFileSync(pidFile, process.pid + '\\n'); ${STAYS}`),
+    );
     expect(value).toEqual({ pid: pids()[0] });
   });
 
@@ -191,7 +198,9 @@ describe('nothing is started', () => {
       const precious = join(directory, 'precious');
       writeFileSync(precious, 'precious');
       symlinkSync(precious, log());
-      expect(await launched(program(`console.log('more'); ${RUNS}`))).toMatchObject({ code: 'ELOOP' });
+      expect(await launched(program(`console.log('more'); ${RUNS}`))).toMatchObject({
+        code: 'ELOOP',
+      });
       expect(readFileSync(precious, 'utf8')).toBe('precious');
       // One that was asked for may be a link.
       expect(await launched(program(RUNS), { stdout: log() })).toMatchObject({ event: 'returned' });
@@ -265,7 +274,9 @@ describe('nothing is left running', () => {
       name: 'LaunchError',
       code: 'ERR_LAUNCH_TIMEOUT',
       stderr: 'waits for the database',
-      message: expect.stringContaining(`did not hold '${pidFile}' within 8 s, and was ended`) as string,
+      message: expect.stringContaining(
+        `did not hold '${pidFile}' within 8 s, and was ended`,
+      ) as string,
     });
     isOver();
   });
@@ -337,7 +348,12 @@ describe('from a shell', () => {
     const args = ['restart', pidFile, '--json', '--log', other, '--', ...words];
     const { code, stdout } = await daemoniker(...args).end();
     expect(code).toBe(0);
-    expect(stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toMatchObject([
       { command: 'restart', pidFile, outcome: 'not-running' },
       { command: 'restart', pidFile, pid: pids()[0], log: other },
     ]);

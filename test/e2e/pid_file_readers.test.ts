@@ -8,6 +8,7 @@ import { textOf } from '../support/markdown';
 import { asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
 import { onUnix, withCommand, withTools } from '../support/platform';
+import { isAlive } from '../support/processes';
 import { ROOT, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 import { commandLine } from '../support/shell';
@@ -206,14 +207,6 @@ test('each reader in docs/pid-files.md is one of these, or named as not availabl
   expect([...tested].filter((name) => !table.has(name))).toEqual([]);
   expect(missing).toEqual([]);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 function nameOf(pid: number): string {
   return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();

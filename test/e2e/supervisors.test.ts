@@ -65,7 +65,9 @@ function serviceDirectory(): { service: string; verdict: string } {
   const service = join(directory, 'service');
   const verdict = join(directory, 'verdict');
   mkdirSync(service);
-  writeFileSync(join(service, 'run'), `#!/bin/sh\nexec ${commandLine(daemon())}\n`, { mode: 0o755 });
+  writeFileSync(join(service, 'run'), `#!/bin/sh\nexec ${commandLine(daemon())}\n`, {
+    mode: 0o755,
+  });
   const finish = `#!/bin/sh\necho "$1 $2" > ${commandLine([`${verdict}.new`])}
 mv ${commandLine([`${verdict}.new`, verdict])}\n`;
   writeFileSync(join(service, 'finish'), finish, { mode: 0o755 });
@@ -93,7 +95,11 @@ onUnix('on Unix', () => {
       test('one graceful shutdown for `sv stop`, exit code 0', () =>
         isStoppedOnce(['runsv'], ['sv', 'stop'], '0 0\n'));
     });
-    withCommand('busybox', 'runsv', '--help')('as of busybox', () => {
+    withCommand(
+      'busybox',
+      'runsv',
+      '--help',
+    )('as of busybox', () => {
       test('one graceful shutdown for `sv stop`, exit code 0', () =>
         isStoppedOnce(['busybox', 'runsv'], ['busybox', 'sv', 'stop'], '0 0\n'));
     });
@@ -147,7 +153,16 @@ onUnix('on Unix', () => {
       test('ends it by SIGHUP: one graceful shutdown if that is one of its signals', async () => {
         const socket = join(directory, 'tmux');
         const words = daemon({ signals: ['SIGINT', 'SIGTERM', 'SIGHUP'] });
-        await succeeds('tmux', '-f', '/dev/null', '-S', socket, 'new-session', '-d', commandLine(words));
+        await succeeds(
+          'tmux',
+          '-f',
+          '/dev/null',
+          '-S',
+          socket,
+          'new-session',
+          '-d',
+          commandLine(words),
+        );
         await runs();
         await succeeds('tmux', '-S', socket, 'kill-server');
         await isGone();
@@ -160,7 +175,13 @@ onUnix('on Unix', () => {
 /** One SIGTERM to what stands in front is one shutdown, and its exit code is the daemon's. */
 function isPassedOn(...init: string[]): void {
   // It waits for its children, as process 1 of a container does.
-  withCommand('unshare', '--pid', '--fork', '--mount-proc', 'true')('as process 1', () => {
+  withCommand(
+    'unshare',
+    '--pid',
+    '--fork',
+    '--mount-proc',
+    'true',
+  )('as process 1', () => {
     test('passes SIGTERM on, and ends with the exit code of the daemon', async () => {
       const namespace = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
       const container = new Fixture([...namespace, ...init, ...daemon()]);
@@ -194,7 +215,9 @@ asRoot('as root', () => {
     row('systemd, `Type=exec`', () => {
       test('one graceful shutdown for `systemctl stop`: a success', async () => {
         const answer = await underSystemd(
-          { 'mine.service': `[Service]\nType=exec\nExecStart=${shellScript(`exec ${commandLine(daemon())}`)}\n` },
+          {
+            'mine.service': `[Service]\nType=exec\nExecStart=${shellScript(`exec ${commandLine(daemon())}`)}\n`,
+          },
           `systemctl start mine; ${exists(pidFile)}; systemctl stop mine
           systemctl show mine -p Result -p ExecMainStatus`,
         );
@@ -239,21 +262,26 @@ ExecStart=${shellScript(start)}\n`,
 const exists = (path: string): string =>
   `while ! [ -s ${commandLine([path])} ]; do sleep 0.01; done`;
 
-onUnix.test('each row of docs/supervisors.md that is said to be run is one of these, or names its tests', () => {
-  const rows = textOf('docs/supervisors.md')
-    .split('\n')
-    .filter((line) => /^\| (?!-)/.test(line))
-    .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
-  const header = rows.findIndex((cells) => cells.at(-2) === 'run');
-  const table = rows.slice(header + 1).map((cells) => [cells[1] ?? '', cells.at(-2) ?? ''] as const);
-  expect(header).toBeGreaterThanOrEqual(0);
-  expect(table.length).toBeGreaterThan(20);
-  const files = table.flatMap(([, run]) => run.match(/test\/\S+\.test\.ts/g) ?? []);
-  expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
-  const here = table.filter(([, run]) => run === 'yes').map(([name]) => name);
-  expect(here.sort()).toEqual([...covered].sort());
-  for (const [name, run] of table) {
-    expect([name, run]).toEqual([name, expect.stringMatching(/^(yes|not run.*|`?test\/.*)$/)]);
-  }
-  return Promise.resolve();
-});
+onUnix.test(
+  'each row of docs/supervisors.md that is said to be run is one of these, or names its tests',
+  () => {
+    const rows = textOf('docs/supervisors.md')
+      .split('\n')
+      .filter((line) => /^\| (?!-)/.test(line))
+      .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+    const header = rows.findIndex((cells) => cells.at(-2) === 'run');
+    const table = rows
+      .slice(header + 1)
+      .map((cells) => [cells[1] ?? '', cells.at(-2) ?? ''] as const);
+    expect(header).toBeGreaterThanOrEqual(0);
+    expect(table.length).toBeGreaterThan(20);
+    const files = table.flatMap(([, run]) => run.match(/test\/\S+\.test\.ts/g) ?? []);
+    expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    const here = table.filter(([, run]) => run === 'yes').map(([name]) => name);
+    expect(here.sort()).toEqual([...covered].sort());
+    for (const [name, run] of table) {
+      expect([name, run]).toEqual([name, expect.stringMatching(/^(yes|not run.*|`?test\/.*)$/)]);
+    }
+    return Promise.resolve();
+  },
+);

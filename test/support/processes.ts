@@ -18,6 +18,16 @@ export function stateOf(pid: number): string {
   return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? '';
 }
 
+/** A zombie is not: who adopts the children of others may take its time to ask for their status. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== 'linux' || stateOf(pid) !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
 /** Waits until it is true, looking every few milliseconds. */
 export async function eventually(what: string, isTrue: () => boolean): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
