@@ -173,11 +173,14 @@ export interface LaunchErrorDetails extends SystemErrorDetails {
   readonly exitCode?: number;
   readonly signal?: NodeJS.Signals;
   readonly stderr?: string;
+  readonly pids?: readonly number[];
+  readonly cause?: unknown;
 }
 
 /** The `code` of a {@link LaunchError}. */
 export type LaunchErrorCode =
   | 'ERR_LAUNCH_ENDED'
+  | 'ERR_LAUNCH_NOT_ENDED'
   | 'ERR_LAUNCH_TIMEOUT'
   | 'EACCES'
   | 'ELOOP'
@@ -187,10 +190,12 @@ export type LaunchErrorCode =
   | (string & Record<never, never>);
 
 /**
- * A daemon was not started, and nothing of it is left running. `code` says why:
+ * A daemon was not started, and nothing of it is left running but for `ERR_LAUNCH_NOT_ENDED`. `code` says why:
  *
  * - `ERR_LAUNCH_ENDED`: it ended before it held its PID file.
  * - `ERR_LAUNCH_TIMEOUT`: it did not hold the PID file in time, and was ended.
+ * - `ERR_LAUNCH_NOT_ENDED`: some of what was started could not be ended (`pids`), as it belongs to another user, for
+ *   example; `cause` is why it was to end.
  * - a system error's code (`ENOENT`, `EACCES`, `ELOOP`, `ENOTDIR`): the command, the working directory or the log
  *   file cannot be used, with `errno` and `syscall`.
  *
@@ -220,8 +225,13 @@ export class LaunchError extends DaemonikerException {
   declare readonly exitCode?: number;
   /** By which signal it ended. */
   declare readonly signal?: NodeJS.Signals;
-  /** The last lines, 20 at most, that it wrote to stderr, if these were kept. */
+  /**
+   * The last lines that it wrote to stderr, at most 20 and 4096 bytes, if these were kept; to stdout, too, where both
+   * go to one file. As they are: `message` has them with control characters escaped.
+   */
   declare readonly stderr?: string;
+  /** What still runs. */
+  declare readonly pids?: readonly number[];
 
   /** @hidden */
   constructor(message: string, code: string, details: LaunchErrorDetails) {
@@ -353,6 +363,20 @@ export function illegalConstructor(advice: string): TypeError {
 
 function withCode<E extends Error>(error: E, code: string): E & { code: string } {
   return Object.assign(error, { code });
+}
+
+const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/**
+ * In one line, and nothing that a terminal would obey: names of files and of programs, and what a file
+ * holds, may be anything.
+ */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- those are what it is about
+  return text.replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return NAMED[character] ?? `\\u${code.padStart(4, '0')}`;
+  });
 }
 
 /** In quotes, with every control character escaped, also those that JSON leaves as they are. */

@@ -1,6 +1,16 @@
 // Starting a daemon in the background, and telling whether it has started.
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, constants, fstatSync, openSync, readSync, statSync, watch } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  watch,
+  type Stats,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { toOptions, toPath } from './arguments';
 import {
@@ -10,6 +20,7 @@ import {
   explainSystemError,
   invalidArgType,
   invalidArgValue,
+  printable,
 } from './errors';
 import { identify, isLeftEmpty } from './identity';
 import { isFailure, native } from './native';
@@ -24,13 +35,14 @@ export interface LaunchOptions {
    */
   cwd?: string | URL | undefined;
   /**
-   * Its environment.
+   * Its environment: strings. Nothing is added to it.
    * @defaultValue `process.env`
    */
   env?: NodeJS.ProcessEnv | undefined;
   /**
-   * The file that its standard output is appended to; `null`: nobody keeps it.
-   * @defaultValue that of the PID file, with `.log` in place of `.pid`, and no symbolic link
+   * The file that its standard output is appended to; `null`: it is discarded.
+   * @defaultValue the name of the PID file, with `.log` in place of `.pid`: a regular file of this user's, and no
+   *   symbolic link
    */
   stdout?: string | URL | null | undefined;
   /**
@@ -60,6 +72,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 /** For what is ended because it has not started: until SIGKILL, and after it. */
 const GRACE_MS = 2000;
+const COUNT_EVERY_MS = 20;
 const SIGTERM = 15;
 const SIGKILL = 9;
 
@@ -69,16 +82,20 @@ const TOLD_LINES = 20;
 
 /**
  * Starts a daemon in the background: in a session of its own (on Windows, without a console window), so that
- * it outlives this process and its terminal. *Started* means that it, or a process of its session, holds the
- * PID file, by `SignalHandler1`, `PidFile` or otherwise. If it does not get there, all of its session has been
- * ended when the promise rejects.
+ * it outlives this process and its terminal, and without any open file of this process. *Started* means that
+ * it, or a process of its session, holds the PID file, by `SignalHandler1`, `PidFile` or otherwise. If it does
+ * not get there, all of its session has been ended when the promise rejects: by SIGTERM, and two seconds later by
+ * SIGKILL.
  *
- * It must stay in the foreground: what leaves its session, as daemons that fork themselves do, is lost sight of.
- * On Windows a job object takes the place of the session. It works in worker threads too.
+ * A session here is all that has not left it, and all descendants of that, as of su(1) and sudo(8). A program
+ * that goes into the background on its own, as setsid(1) does, is no longer part of it. On Windows a job object takes
+ * its place; there, what the daemon starts has no console, and a console program gets a window unless it is
+ * started with `windowsHide`. Works in worker threads too.
  *
  * @param pidFile - A path or `file:` URL, for this process's working directory. The daemon is not told: it must
  *   use the same file.
- * @param command - A program: a path, or a name that is looked up in `PATH`. No shell is involved.
+ * @param command - A program: a path (a relative one is looked up in `cwd`), or a name that is looked up in `PATH`.
+ *   No shell is involved, so no `.cmd` or `.bat` file on Windows.
  * @param args - Its arguments.
  * @param options - Where it is started, where its output goes, and how long it may take.
  * @returns which process holds the PID file
@@ -87,7 +104,8 @@ const TOLD_LINES = 20;
  *   `ERR_PID_FILE_INVALID` and others as {@link send}, before anything is started
  * @throws LaunchError `ERR_LAUNCH_ENDED` when it ends before it holds the PID file, with `exitCode` or `signal`,
  *   and the last lines of its `stderr`; `ERR_LAUNCH_TIMEOUT`; a system error's code for a command, a directory
- *   or a log file that cannot be used (`ENOENT`, `EACCES`, `ELOOP`), with its `path`; the reason of `abortSignal`
+ *   or a log file that cannot be used (`ENOENT`, `EACCES`, `ELOOP`), with its `path`; `ERR_LAUNCH_NOT_ENDED` with
+ *   `pids` and the `cause` if some of it could not be ended; the reason of `abortSignal`
  *
  * @example
  * ```js
@@ -118,12 +136,17 @@ export async function launch(
   if (cwd !== undefined) checkDirectory(cwd);
   const output = Output.open(logs);
   try {
-    const started = await Started.start({ path, command, args, cwd, env, output });
+    const started = await Started.start({ path, command, args, cwd, env, output }).catch(
+      (error: unknown) => {
+        output.remove();
+        throw error;
+      },
+    );
     try {
       return { pid: await started.holdsFile(timeout, abortSignal) };
     } catch (error) {
-      await started.end();
-      throw error;
+      const pids = await started.end();
+      throw pids.length === 0 ? error : notEnded(path, pids, error);
     } finally {
       started.close();
     }
@@ -178,12 +201,14 @@ class Started {
     const { spawn } = require('node:child_process') as typeof import('node:child_process');
     let child: ChildProcess;
     try {
+      native.keepDescriptors();
       child = spawn(command, args, {
         cwd,
         env,
         detached: true,
         windowsHide: true,
-        stdio: ['ignore', output.stdout, output.stderr],
+        stdio: output.stdio,
+        ...NOTHING_ELSE,
       });
     } catch (error) {
       throw unstartable(command, error as NodeJS.ErrnoException);
@@ -200,28 +225,31 @@ class Started {
     for (;;) {
       const change = new Promise<void>((wake) => (this.#wake = wake));
       const hadEnded = this.#exit !== null;
-      const pid = findHolder(path);
-      if (pid !== null && !this.#contains(pid)) throw locked(path, pid);
-      if (pid !== null) return pid;
+      const holder = findHolder(path);
+      if (typeof holder === 'number') {
+        if (this.#contains(holder)) return holder;
+        throw locked(path, holder);
+      }
       // A shell that leaves its child in the background ends well, and is not the daemon.
-      const mayGoOn = this.#exit?.code === 0 && this.#count() > 0;
-      if (hadEnded && !mayGoOn) throw this.#endedEarly();
+      const mayGoOn = this.#exit?.code === 0 && this.#members().length > 0;
+      if (hadEnded && !mayGoOn) throw this.#endedEarly(holder);
       const left = end - performance.now();
-      if (left <= 0) throw this.#late(timeout);
+      if (left <= 0) throw this.#late(timeout, holder);
       await happensWithin(Math.min(left, LOOK_EVERY_MS), change, abortSignal);
     }
   }
 
-  /** Ends all of it, at the latest by SIGKILL. */
-  async end(): Promise<void> {
-    for (const signum of [SIGTERM, SIGKILL]) {
-      if (this.#count() === 0) return;
-      this.#signal(signum);
-      const end = performance.now() + GRACE_MS;
-      while (this.#count() > 0 && performance.now() < end) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
+  /** Ends all of it, at the latest by SIGKILL; what still runs then. */
+  async end(): Promise<readonly number[]> {
+    let left = this.#signal(SIGTERM);
+    const begun = performance.now();
+    for (let passed = 0; left.length > 0 && passed < 2 * GRACE_MS;) {
+      await new Promise((resolve) => setTimeout(resolve, COUNT_EVERY_MS));
+      passed = performance.now() - begun;
+      // Again and again, as some may just have been started.
+      left = passed < GRACE_MS ? this.#members() : this.#signal(SIGKILL);
     }
+    return left;
   }
 
   /** Keeps nothing of it, and does not end it. */
@@ -237,64 +265,98 @@ class Started {
     );
   }
 
-  #count(): number {
-    if (this.#session !== null) return native.signalSession(this.#session, 0);
-    return this.#exit === null ? 1 : 0;
+  #members(): readonly number[] {
+    return this.#signal(0);
   }
 
-  #signal(signum: number): void {
-    if (this.#session !== null) native.signalSession(this.#session, signum);
-    else this.#child.kill(signum);
+  /** Which processes it has, and had before this signal. */
+  #signal(signum: number): readonly number[] {
+    if (this.#session !== null) return native.signalSession(this.#session, signum);
+    if (this.#exit !== null) return [];
+    this.#child.kill(signum);
+    return [this.#pid];
   }
 
-  #endedEarly(): LaunchError {
+  #endedEarly(problem: PidFileError | null): LaunchError {
     const { code, signal } = this.#exit ?? { code: null, signal: null };
     const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
-    return this.#failed(
-      `ended ${how} before it held '${this.#request.path}'.`,
-      'ERR_LAUNCH_ENDED',
-      {
-        ...(code === null ? {} : { exitCode: code }),
-        ...(signal === null ? {} : { signal }),
-      },
-    );
+    return this.#failed(`ended ${how} before it held`, 'ERR_LAUNCH_ENDED', problem, {
+      ...(code === null ? {} : { exitCode: code }),
+      ...(signal === null ? {} : { signal }),
+    });
   }
 
-  #late(timeout: number): LaunchError {
+  #late(timeout: number, problem: PidFileError | null): LaunchError {
     return this.#failed(
-      `did not hold '${this.#request.path}' within ${timeout / 1000} s, and was ended. Does it use this PID file?`,
+      `was ended, as after ${timeout / 1000} s it did not hold`,
       'ERR_LAUNCH_TIMEOUT',
+      problem,
     );
   }
 
-  #failed(problem: string, code: string, details: object = {}): LaunchError {
+  /** `problem`: what is wrong with the PID file. */
+  #failed(
+    what: string,
+    code: string,
+    problem: PidFileError | null,
+    details: object = {},
+  ): LaunchError {
     const { command, args, path, output } = this.#request;
     const words = [command, ...args].join(' ');
     const shown = words.length > 80 ? `${words.slice(0, 80)}…` : words;
+    const sentences = [`'${printable(shown)}' ${what} '${path}'.`];
+    if (problem !== null) sentences.push(`${problem.message}.`);
+    else if (code === 'ERR_LAUNCH_TIMEOUT') sentences.push('Does it use this PID file?');
+    const { stream } = output;
     const stderr = output.lastLines();
-    const told =
-      stderr === null
-        ? 'Its stderr was not kept'
-        : stderr === ''
-          ? 'It wrote nothing to stderr'
-          : `The last lines of its stderr:\n${stderr}`;
-    return new LaunchError(`'${shown}' ${problem} ${told}`, code, {
+    if (stderr === null) sentences.push(`Its ${stream} was not kept`);
+    else if (stderr === '') sentences.push(`Its ${stream} is empty`);
+    else {
+      const lines = stderr.split('\n').map((line) => printable(line));
+      sentences.push(`The last lines of its ${stream}:\n${lines.join('\n')}`);
+    }
+    return new LaunchError(sentences.join(' '), code, {
       path,
       ...(stderr === null ? {} : { stderr }),
+      ...(problem === null ? {} : { cause: problem }),
       ...details,
     });
   }
 }
 
-/** Which process the file means; `null` if none runs, or it is not to be told yet. */
-function findHolder(path: string): number | null {
+/** Own properties, so that none of Object.prototype is taken for them. */
+const NOTHING_ELSE = {
+  argv0: undefined,
+  gid: undefined,
+  killSignal: undefined,
+  serialization: undefined,
+  shell: false,
+  signal: undefined,
+  timeout: undefined,
+  uid: undefined,
+  windowsVerbatimArguments: false,
+} as const;
+
+function notEnded(path: string, pids: readonly number[], cause: unknown): LaunchError {
+  const which = `process${pids.length === 1 ? '' : 'es'} ${pids.join(', ')}`;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new LaunchError(
+    `Cannot end what was started: ${which}. It was to end because: ${message}`,
+    'ERR_LAUNCH_NOT_ENDED',
+    { path, pids, cause },
+  );
+}
+
+/** Which process the file means; `null` if it does not exist yet, or what is wrong with it. */
+function findHolder(path: string): number | PidFileError | null {
   try {
     const target = identify(path, { verify: true, insecure: true });
     target.close();
     return target.pid;
   } catch (error) {
-    if (error instanceof PidFileError || error instanceof SignalError) return null;
-    throw error;
+    if (error instanceof SignalError) return null;
+    if (!(error instanceof PidFileError)) throw error;
+    return REPLACEABLE.includes(error.code) || isLeftEmpty(error) ? null : error;
   }
 }
 
@@ -330,76 +392,142 @@ export function defaultLog(pidFile: string): string {
 interface Logs {
   readonly stdout: string | null;
   readonly stderr: string | null;
-  /** Nobody has asked for that file, so nobody may have led it elsewhere. */
-  readonly follow: boolean;
+  /** That of stdout. In a directory like /tmp others may have put something there. */
+  readonly isDefault: boolean;
 }
 
 function toLogs(path: string, { stdout, stderr }: LaunchOptions): Logs {
   const toLog = (name: string, value: string | URL | null): string | null =>
     value === null ? null : resolve(toPath(name, value, ', or null'));
   const first = stdout === undefined ? defaultLog(path) : toLog('options.stdout', stdout);
-  return {
-    stdout: first,
-    stderr: stderr === undefined ? first : toLog('options.stderr', stderr),
-    follow: stdout !== undefined,
-  };
+  const second = stderr === undefined ? first : toLog('options.stderr', stderr);
+  for (const [name, log, value] of [
+    ['options.stdout', first, stdout],
+    ['options.stderr', second, stderr],
+  ] as const) {
+    if (log === path) throw invalidArgValue(name, 'must not be the PID file', value);
+  }
+  return { stdout: first, stderr: second, isDefault: stdout === undefined };
 }
 
-/** The open files. */
-class Output {
-  readonly #descriptors: readonly number[];
-  /** Of the file of stderr, when it was opened. */
-  readonly #size: number;
+/** A file that is appended to, in the place that its path had when it was opened. */
+class Log {
+  readonly descriptor: number;
+  readonly #path: string;
+  readonly #wasThere: boolean;
+  /** Before anything was appended. */
+  readonly size: number;
 
-  private constructor(
-    readonly stdout: number | 'ignore',
-    readonly stderr: number | 'ignore',
-  ) {
-    const numbers = [stdout, stderr].filter((one) => one !== 'ignore');
-    this.#descriptors = [...new Set(numbers)];
-    this.#size = stderr === 'ignore' ? 0 : fstatSync(stderr).size;
+  constructor(path: string, isDefault: boolean) {
+    this.#path = path;
+    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL } = constants;
+    // Windows has no such flags. With O_NONBLOCK a FIFO is an error, and not waited for.
+    const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
+    const flags = O_WRONLY | O_APPEND | O_CREAT | (isDefault ? O_NOFOLLOW | O_NONBLOCK : 0);
+    try {
+      [this.descriptor, this.#wasThere] = open(path, flags, O_EXCL);
+    } catch (error) {
+      throw unusable('log file', path, error as NodeJS.ErrnoException);
+    }
+    const status = fstatSync(this.descriptor);
+    this.size = status.size;
+    if (isDefault && !isOwn(status)) {
+      closeSync(this.descriptor);
+      throw new LaunchError(
+        `Cannot use log file '${path}': it is not a regular file of this user. Name another one`,
+        'EEXIST',
+        { path },
+      );
+    }
   }
 
-  static open({ stdout, stderr, follow }: Logs): Output {
-    const open = (path: string, followed: boolean): number => {
-      const { O_RDWR, O_APPEND, O_CREAT } = constants;
-      // Windows has no such flag.
-      const O_NOFOLLOW = (constants as Partial<typeof constants>).O_NOFOLLOW ?? 0;
-      const flags = O_RDWR | O_APPEND | O_CREAT | (followed ? 0 : O_NOFOLLOW);
-      try {
-        return openSync(path, flags, 0o666);
-      } catch (error) {
-        throw unusable('log file', path, error as NodeJS.ErrnoException);
-      }
-    };
-    const first = stdout === null ? 'ignore' : open(stdout, follow);
+  /** What was appended to it, at most so much; `null` if nobody can tell. */
+  tail(bytes: number): string | null {
+    let descriptor: number;
+    try {
+      descriptor = openSync(this.#path, constants.O_RDONLY);
+    } catch {
+      return null;
+    }
+    try {
+      const now = fstatSync(descriptor);
+      const { dev, ino } = fstatSync(this.descriptor);
+      if (!now.isFile() || now.dev !== dev || now.ino !== ino) return null;
+      const from = Math.max(this.size, now.size - bytes);
+      const buffer = Buffer.alloc(bytes);
+      const text = buffer.toString('utf8', 0, readSync(descriptor, buffer, 0, bytes, from));
+      return from === this.size ? text : `…${text}`;
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  /** Leaves no empty file that was not there before. */
+  remove(): void {
+    if (this.#wasThere || fstatSync(this.descriptor).size > 0) return;
+    try {
+      unlinkSync(this.#path);
+    } catch {
+      // Somebody else has done so.
+    }
+  }
+}
+
+/** The descriptor, and whether the file existed. */
+function open(path: string, flags: number, exclusively: number): [number, boolean] {
+  try {
+    return [openSync(path, flags | exclusively, 0o666), false];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return [openSync(path, flags, 0o666), true];
+}
+
+const isOwn = (status: Stats): boolean =>
+  status.isFile() && (process.geteuid === undefined || status.uid === process.geteuid());
+
+/** Where stdout and stderr go. */
+class Output {
+  readonly #logs: readonly Log[];
+  readonly #stderr: Log | null;
+  readonly stdio: ['ignore', number | 'ignore', number | 'ignore'];
+  /** What the lines of stderr are called. */
+  readonly stream: string;
+
+  private constructor(stdout: Log | null, stderr: Log | null) {
+    this.#logs = [...new Set([stdout, stderr])].filter((log) => log !== null);
+    this.#stderr = stderr;
+    this.stdio = ['ignore', stdout?.descriptor ?? 'ignore', stderr?.descriptor ?? 'ignore'];
+    this.stream = stdout === stderr ? 'output' : 'stderr';
+  }
+
+  static open({ stdout, stderr, isDefault }: Logs): Output {
+    const first = stdout === null ? null : new Log(stdout, isDefault);
     if (stderr === stdout) return new Output(first, first);
     try {
-      return new Output(first, stderr === null ? 'ignore' : open(stderr, true));
+      return new Output(first, stderr === null ? null : new Log(stderr, false));
     } catch (error) {
-      if (first !== 'ignore') closeSync(first);
+      if (first !== null) {
+        first.remove();
+        closeSync(first.descriptor);
+      }
       throw error;
     }
   }
 
-  /** What was written to stderr since; `null` if nobody knows. */
+  /** What was written to stderr; `null` if nobody can tell. */
   lastLines(): string | null {
-    if (this.stderr === 'ignore') return null;
-    const file = fstatSync(this.stderr);
-    if (!file.isFile()) return null;
-    const from = Math.max(this.#size, file.size - TOLD_BYTES);
-    const buffer = Buffer.alloc(TOLD_BYTES);
-    const length = readSync(this.stderr, buffer, 0, TOLD_BYTES, from);
-    return buffer
-      .toString('utf8', 0, length)
-      .trimEnd()
-      .split(/\r?\n/)
-      .slice(-TOLD_LINES)
-      .join('\n');
+    const text = this.#stderr?.tail(TOLD_BYTES) ?? null;
+    return text === null ? null : text.trimEnd().split(/\r?\n/).slice(-TOLD_LINES).join('\n');
+  }
+
+  /** Of what did not start. */
+  remove(): void {
+    for (const log of this.#logs) log.remove();
   }
 
   close(): void {
-    for (const descriptor of this.#descriptors) closeSync(descriptor);
+    for (const { descriptor } of this.#logs) closeSync(descriptor);
   }
 }
 
@@ -415,11 +543,21 @@ function checkCommand(command: unknown, args: unknown): void {
 }
 
 function toEnvironment(value: unknown): NodeJS.ProcessEnv {
-  if (value === undefined) return process.env;
-  if (typeof value !== 'object' || value === null) {
+  if (value !== undefined && (typeof value !== 'object' || value === null)) {
     throw invalidArgType('options.env', 'of type object', value);
   }
-  return value as NodeJS.ProcessEnv;
+  // Nothing of Object.prototype becomes a variable.
+  const environment = Object.create(null) as NodeJS.ProcessEnv;
+  for (const [key, variable] of Object.entries(value ?? process.env)) {
+    const name = `options.env.${key}`;
+    if (variable === undefined) continue;
+    if (typeof variable !== 'string') throw invalidArgType(name, 'of type string', variable);
+    if (`${key}${variable}`.includes('\0')) {
+      throw invalidArgValue(name, 'must not contain null bytes', variable);
+    }
+    environment[key] = variable;
+  }
+  return environment;
 }
 
 /** To spawn() it would be a command that does not exist. */
@@ -446,10 +584,13 @@ function unusable(what: string, path: string, error: NodeJS.ErrnoException): Lau
 const NOT_STARTED = {
   ENOENT: 'no such command',
   EACCES: 'it may not be executed',
+  EINVAL: 'a .cmd or .bat file needs a shell on Windows (cmd.exe, /d, /c)',
+  E2BIG: 'its arguments and its environment are too long',
 };
 
 function unstartable(command: string, error: NodeJS.ErrnoException): LaunchError {
-  const { errno = 0, code = 'UNKNOWN', syscall = 'spawn' } = error;
+  const { errno, code = 'UNKNOWN', syscall = 'spawn' } = error;
+  if (errno === undefined) throw error; // not by the system
   const why = explainSystemError(errno, NOT_STARTED);
   return new LaunchError(`Cannot start '${command}': ${why}`, code, {
     errno,

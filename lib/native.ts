@@ -195,10 +195,11 @@ export interface NativeBinding {
   stopWaiting(wait: ExitWait): void;
 
   /** See native/session.h. */
+  keepDescriptors(): void;
   openSession(leader: number): { readonly session: number } | Failure;
   closeSession(session: number): void;
   sessionContains(session: number, pid: number): boolean;
-  signalSession(session: number, signum: number): number;
+  signalSession(session: number, signum: number): number[];
 }
 
 function load(): NativeBinding {

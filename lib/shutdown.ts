@@ -11,7 +11,7 @@ import {
   publishShutdownEnd,
 } from './diagnostics';
 import { OURS, raise, someoneListens } from './ending';
-import { SignalError, invalidArgType, invalidArgValue, quote } from './errors';
+import { SignalError, invalidArgType, invalidArgValue, printable, quote } from './errors';
 import { notifyStopping } from './notify';
 import { registry } from './registry';
 import { ReceivedSignal, SIGNAL_NAMES, findSignum, whyNotHandled } from './signals';
@@ -330,11 +330,6 @@ function versions(): string {
     : deno !== undefined
       ? `Deno ${deno}`
       : `Node.js v${node}`;
-}
-
-/** What a terminal shows as it is. */
-function printable(name: string): string {
-  return quote(name).slice(1, -1);
 }
 
 // At once and as a whole, unlike process.stderr on a pipe of Windows: the process may end soon.

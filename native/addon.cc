@@ -386,6 +386,8 @@ void StopWaiting(const CallbackInfo& info) {
 
 // ---- Sessions ----
 
+void KeepDescriptors(const CallbackInfo&) { session::KeepDescriptors(); }
+
 // (leader) => { session } | { error, syscall }
 Value OpenSession(const CallbackInfo& info) {
   session::Id id = 0;
@@ -406,9 +408,15 @@ Value SessionContains(const CallbackInfo& info) {
       info.Env(), session::Contains(static_cast<session::Id>(Int64(info, 0)), Int64(info, 1)));
 }
 
-// (session, signum) => how many processes it has
+// (session, signum) => the PIDs of its processes
 Value SignalSession(const CallbackInfo& info) {
-  return Number(info, session::Signal(static_cast<session::Id>(Int64(info, 0)), Int(info, 1)));
+  const std::vector<int64_t> members =
+      session::Signal(static_cast<session::Id>(Int64(info, 0)), Int(info, 1));
+  auto result = Napi::Array::New(info.Env(), members.size());
+  for (uint32_t index = 0; index < members.size(); ++index) {
+    result.Set(index, static_cast<double>(members[index]));
+  }
+  return result;
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -476,6 +484,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("signalProcess", SignalProcess);
   set("waitForExit", WaitForExit);
   set("stopWaiting", StopWaiting);
+  set("keepDescriptors", KeepDescriptors);
   set("openSession", OpenSession);
   set("closeSession", CloseSession);
   set("sessionContains", SessionContains);

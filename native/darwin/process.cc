@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "other_process.h"
-#include "posix/all_processes.h"
+#include "posix/process_tree.h"
 #include "posix/user_name.h"
 
 namespace daemoniker::process {
@@ -68,6 +68,11 @@ std::vector<int64_t> All() {
   return std::vector<int64_t>(pids.begin(), pids.end());
 }
 
+int64_t ParentOf(int64_t pid) {
+  struct kinfo_proc info;
+  return Look(pid, &info) == 0 ? info.kp_eproc.e_ppid : 0;
+}
+
 int Owner(int64_t pid, int64_t* uid) {
   struct kinfo_proc info;
   const int error = Look(pid, &info);
@@ -79,10 +84,7 @@ int Owner(int64_t pid, int64_t* uid) {
 Role RoleOf(int64_t pid, int64_t) {
   if (pid == 1) return Role::kInit;
   int64_t ancestor = getppid();
-  while (ancestor > 1 && ancestor != pid) {
-    struct kinfo_proc info;
-    ancestor = Look(ancestor, &info) == 0 ? info.kp_eproc.e_ppid : 0;
-  }
+  while (ancestor > 1 && ancestor != pid) ancestor = ParentOf(ancestor);
   return ancestor == pid ? Role::kAncestor : Role::kOrdinary;
 }
 

@@ -16,8 +16,8 @@
 #include <cstring>
 
 #include "other_process.h"
-#include "posix/all_processes.h"
 #include "posix/descriptor.h"
+#include "posix/process_tree.h"
 #include "posix/user_name.h"
 
 // The numbers are the same on every architecture (include/uapi/asm-generic/unistd.h); older C
@@ -318,6 +318,14 @@ std::vector<int64_t> All() {
   return all;
 }
 
+// Also 0 where it is outside of this PID namespace.
+int64_t ParentOf(int64_t pid) {
+  constexpr int kParent = 4;
+  std::string stat;
+  const char* parent = ReadProc(pid, "stat", &stat) == 0 ? StatField(stat, kParent) : nullptr;
+  return parent == nullptr ? 0 : std::strtoll(parent, nullptr, 10);
+}
+
 int Owner(int64_t pid, int64_t* uid) {
   std::string status;
   const int error = ReadProc(pid, "status", &status);
@@ -330,7 +338,6 @@ int Owner(int64_t pid, int64_t* uid) {
 }
 
 Role RoleOf(int64_t pid, int64_t file_owner) {
-  constexpr int kParent = 4;
   constexpr int kFlags = 9;
   constexpr unsigned long kIsKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
   if (pid == 1) return IsMainProgramOfContainer(file_owner) ? Role::kOrdinary : Role::kInit;
@@ -341,13 +348,8 @@ Role RoleOf(int64_t pid, int64_t file_owner) {
       return Role::kKernel;
     }
   }
-  // 0: it has none, or one outside of this PID namespace.
   int64_t ancestor = getppid();
-  while (ancestor > 1 && ancestor != pid) {
-    const char* parent =
-        ReadProc(ancestor, "stat", &stat) == 0 ? StatField(stat, kParent) : nullptr;
-    ancestor = parent == nullptr ? 0 : std::strtoll(parent, nullptr, 10);
-  }
+  while (ancestor > 1 && ancestor != pid) ancestor = ParentOf(ancestor);
   return ancestor == pid ? Role::kAncestor : Role::kOrdinary;
 }
 

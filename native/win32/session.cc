@@ -31,7 +31,31 @@ std::vector<int64_t> Members(Id id) {
   return {};
 }
 
+// One of its processes, and no other that has got the number since.
+class Member {
+ public:
+  Member(Id id, int64_t pid) {
+    BOOL contains = FALSE;
+    valid_ = process::Open(pid, &handle_) == 0 &&
+             IsProcessInJob(reinterpret_cast<HANDLE>(handle_), JobOf(id), &contains) &&
+             contains != FALSE;
+  }
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+  ~Member() { process::Close(handle_); }
+
+  bool valid() const { return valid_; }
+  process::Handle handle() const { return handle_; }
+
+ private:
+  process::Handle handle_ = process::kNoHandle;
+  bool valid_;
+};
+
 }  // namespace
+
+// What can be inherited there was made so by somebody.
+void KeepDescriptors() {}
 
 // What the child starts between its own start and this is not in the job; it has hardly begun by
 // then.
@@ -48,21 +72,21 @@ int Open(int64_t leader, Id* id) {
 void Close(Id id) { CloseHandle(JobOf(id)); }
 
 bool Contains(Id id, int64_t pid) {
-  const OwnedHandle process(
-      OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, static_cast<DWORD>(pid)));
-  BOOL contains = FALSE;
-  return process.valid() && IsProcessInJob(process.get(), JobOf(id), &contains) &&
-         contains != FALSE;
+  const Member member(id, pid);
+  return member.valid();
 }
 
-int Signal(Id id, int signum) {
-  const std::vector<int64_t> members = Members(id);
+std::vector<int64_t> Signal(Id id, int signum) {
+  const std::vector<int64_t> pids = Members(id);
   if (signum == kSigkill) {
     TerminateJobObject(JobOf(id), kSigkill);
   } else if (signum != 0) {
-    for (const int64_t pid : members) process::Signal(pid, process::kNoHandle, signum);
+    for (const int64_t pid : pids) {
+      const Member member(id, pid);
+      if (member.valid()) process::Signal(pid, member.handle(), signum);
+    }
   }
-  return static_cast<int>(members.size());
+  return pids;
 }
 
 }  // namespace daemoniker::session

@@ -1,5 +1,9 @@
 // Starting a daemon in the background, from a program and from a shell.
+import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -10,8 +14,16 @@ import {
 import { join } from 'node:path';
 import { launch, ping, terminate } from '../..';
 import { directory, pidFile } from '../support/each_test';
-import { Fixture, start, type Said } from '../support/fixture';
-import { onLinux, onUnix, withCommand, withSymbolicLinks } from '../support/platform';
+import { Fixture, start, type FixtureOptions, type Said } from '../support/fixture';
+import { AS_NOBODY, FOR_NOBODY, NOBODY, asRoot } from '../support/nobody';
+import {
+  onLinux,
+  onNodeOnLinux,
+  onUnix,
+  withCommand,
+  withSymbolicLinks,
+  withTools,
+} from '../support/platform';
 import { contentHeldBy } from '../support/pid_file';
 import { eventually, isAlive } from '../support/processes';
 import { ROOT, RUNTIME } from '../support/runtime';
@@ -20,6 +32,9 @@ import { commandLine } from '../support/shell';
 const COMMAND = [...RUNTIME, join(ROOT, 'dist', 'cli.js')];
 const RUNS = 'new SignalHandler1(pidFile, { shutdown: true }).start().ref();';
 const STAYS = 'setInterval(() => undefined, 1000);';
+
+/** Of python3: opens it, and becomes the command in its arguments. */
+const OPENS_200 = 'import os, sys; os.dup2(0, 200); os.execvp(sys.argv[1], sys.argv[1:])';
 
 /** Each program leaves its number here before it does anything else. */
 const started = (): string => join(directory, 'started');
@@ -35,12 +50,12 @@ function pids(): number[] {
 }
 
 /** A program that may become a daemon, as the words of a command. */
-function program(code: string, name = 'daemon.cjs'): [string, ...string[]] {
+function program(code: string, name = 'daemon.cjs', root = ROOT): [string, ...string[]] {
   const file = join(directory, name);
   writeFileSync(
     file,
     `require('node:fs').appendFileSync(${JSON.stringify(started())}, process.pid + '\\n');
-    const { SignalHandler1 } = require(${JSON.stringify(ROOT)});
+    const { SignalHandler1 } = require(${JSON.stringify(root)});
     const pidFile = ${JSON.stringify(pidFile)};
     const fs = require('node:fs');
     ${code}`,
@@ -50,12 +65,20 @@ function program(code: string, name = 'daemon.cjs'): [string, ...string[]] {
 }
 
 /** launch() as the runtime under test does it, in a process that ends then. */
-async function launched(words: readonly string[], options: object = {}): Promise<Said> {
-  const script = start('script', [
-    'const [path, command, options, ...words] = args;' +
-      'return daemoniker.launch(path, command, words, JSON.parse(options));',
-    ...[pidFile, words[0] as string, JSON.stringify(options), ...words.slice(1)],
-  ]);
+async function launched(
+  words: readonly string[],
+  options: object = {},
+  before = '',
+  fixtureOptions: FixtureOptions = {},
+): Promise<Said> {
+  const code = `const [path, command, options, ...words] = args;
+    ${before};
+    return daemoniker.launch(path, command, words, JSON.parse(options));`;
+  const script = start(
+    'script',
+    [code, pidFile, words[0] as string, JSON.stringify(options), ...words.slice(1)],
+    fixtureOptions,
+  );
   const said = await script.hearsAny('returned', 'threw');
   expect(await script.end()).toMatchObject({ code: 0, stderr: '' });
   return said;
@@ -97,6 +120,20 @@ describe('what it starts', () => {
     expect(existsSync(log())).toBe(false);
   });
 
+  test('gets nothing of Object.prototype', async () => {
+    const words = program(`console.log(process.env.LEAK, process.argv0); ${RUNS}`);
+    const before = "Object.assign(Object.prototype, { LEAK: 'x', shell: 'nonesuch', argv0: 'x' })";
+    expect(await launched(words, {}, before)).toMatchObject({ event: 'returned' });
+    expect(readFileSync(log(), 'utf8')).toMatch(/^undefined (?!x\n)/);
+  });
+
+  onUnix.test('has nothing open that this process has, or was started with', async () => {
+    const words = program(`console.log(fs.existsSync('/dev/fd/200')); ${RUNS}`);
+    const wrapper = ['python3', '-c', OPENS_200];
+    expect(await launched(words, {}, '', { wrapper })).toMatchObject({ event: 'returned' });
+    expect(readFileSync(log(), 'utf8')).toBe('false\n');
+  });
+
   test('may be a child of the command', async () => {
     program(RUNS, 'child.cjs');
     const words = program(
@@ -122,6 +159,16 @@ describe('what it starts', () => {
       readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1] as string
     ).split(' ');
     expect({ session, terminal }).toEqual({ session: String(pid), terminal: '0' });
+  });
+
+  asRoot('as root', () => {
+    withTools('su').test('may be in the session of su(1)', async () => {
+      chmodSync(directory, 0o777);
+      const daemon = commandLine(program(RUNS, 'daemon.cjs', FOR_NOBODY.root));
+      const words = ['su', '-s', '/bin/sh', 'nobody', '-c', `exec ${daemon}`];
+      const { value } = await launched(words, { cwd: FOR_NOBODY.cwd, env: FOR_NOBODY.env });
+      expect(value).toEqual({ pid: pids()[0] });
+    });
   });
 
   test('may write its number without a lock, as other programs do', async () => {
@@ -165,6 +212,7 @@ describe('nothing is started', () => {
       code: 'ENOENT',
       message: "Cannot start 'nonesuch': ENOENT: no such command",
     });
+    expect(existsSync(log())).toBe(false);
   });
 
   onUnix.test('when it may not be executed', async () => {
@@ -207,6 +255,21 @@ describe('nothing is started', () => {
     });
   });
 
+  onUnix.test('when the log that nobody has named is no regular file', async () => {
+    spawnSync('mkfifo', [log()]);
+    const { code, message } = await launched(program(RUNS));
+    expect(code).toBe('ENXIO');
+    expect(message).toContain(`Cannot use log file '${log()}'`);
+  });
+
+  asRoot.test('when the log that nobody has named is of another user', async () => {
+    writeFileSync(log(), '');
+    chownSync(log(), NOBODY.uid, NOBODY.gid);
+    const { code, message } = await launched(program(RUNS));
+    expect(code).toBe('EEXIST');
+    expect(message).toContain('not a regular file of this user');
+  });
+
   test.each([
     [[1, 'x'], 'ERR_INVALID_ARG_TYPE', 'pidFile'],
     [['x.pid', 1], 'ERR_INVALID_ARG_TYPE', 'command'],
@@ -219,6 +282,10 @@ describe('nothing is started', () => {
     [['x.pid', 'x', [], { stdout: 1 }], 'ERR_INVALID_ARG_TYPE', 'options.stdout'],
     [['x.pid', 'x', [], { stderr: '' }], 'ERR_INVALID_ARG_VALUE', 'options.stderr'],
     [['x.pid', 'x', [], { env: 'x' }], 'ERR_INVALID_ARG_TYPE', 'options.env'],
+    [['x.pid', 'x', [], { env: { A: 1 } }], 'ERR_INVALID_ARG_TYPE', 'options.env.A'],
+    [['x.pid', 'x', [], { env: { A: '\0' } }], 'ERR_INVALID_ARG_VALUE', 'options.env.A'],
+    [['x.pid', 'x', [], { stdout: 'x.pid' }], 'ERR_INVALID_ARG_VALUE', 'options.stdout'],
+    [['x.pid', 'x', [], { stderr: './x.pid' }], 'ERR_INVALID_ARG_VALUE', 'options.stderr'],
     [['x.pid', 'x', [], { cwd: 1 }], 'ERR_INVALID_ARG_TYPE', 'options.cwd'],
     [['x.pid', 'x', [], { abortSignal: 1 }], 'ERR_INVALID_ARG_TYPE', 'options.abortSignal'],
   ] as const)('for wrong arguments: %j is %s', async (args, code, named) => {
@@ -242,7 +309,7 @@ describe('nothing is left running', () => {
       stderr: 'no\nsuch database',
     });
     expect(said['message']).toContain(`ended with exit code 3 before it held '${pidFile}'`);
-    expect(said['message']).toMatch(/The last lines of its stderr:\nno\nsuch database$/);
+    expect(said['message']).toMatch(/The last lines of its output:\nno\nsuch database$/);
     isOver();
   });
 
@@ -250,14 +317,14 @@ describe('nothing is left running', () => {
     const said = await launched(program("process.kill(process.pid, 'SIGKILL');"), { stdout: null });
     expect(said).toMatchObject({ code: 'ERR_LAUNCH_ENDED', signal: 'SIGKILL' });
     expect(said['message']).toContain('ended by SIGKILL');
-    expect(said['message']).toContain('Its stderr was not kept');
+    expect(said['message']).toContain('Its output was not kept');
     expect(existsSync(log())).toBe(false);
   });
 
   test('when it ends well, without ever having been a daemon', async () => {
     const said = await launched(program(''));
     expect(said).toMatchObject({ code: 'ERR_LAUNCH_ENDED', exitCode: 0 });
-    expect(said['message']).toContain('It wrote nothing to stderr');
+    expect(said['message']).toContain('Its output is empty');
   });
 
   test('when it takes too long: all of its session is ended, what ignores SIGTERM too', async () => {
@@ -275,7 +342,7 @@ describe('nothing is left running', () => {
       code: 'ERR_LAUNCH_TIMEOUT',
       stderr: 'waits for the database',
       message: expect.stringContaining(
-        `did not hold '${pidFile}' within 8 s, and was ended`,
+        `was ended, as after 8 s it did not hold '${pidFile}'`,
       ) as string,
     });
     isOver();
@@ -293,6 +360,54 @@ describe('nothing is left running', () => {
     });
     expect(existsSync(other)).toBe(false);
     isOver();
+  });
+
+  test('when its PID file is none: why', async () => {
+    const words = program(`fs.writeFileSync(pidFile, 'pid=123\\n'); ${STAYS}`);
+    expect(await launched(words, { timeout: 4000 })).toMatchObject({
+      code: 'ERR_LAUNCH_TIMEOUT',
+      cause: 'ERR_PID_FILE_INVALID',
+      message: expect.stringContaining('"pid=123\\n"') as string,
+    });
+    isOver();
+  });
+
+  test('what its message has of stderr is harmless to a terminal, and whole lines', async () => {
+    const code =
+      "process.stderr.write('x'.repeat(5000) + '\\n\\u001B]0;evil\\u0007\\n'); process.exit(3);";
+    const { message, stderr } = await launched(program(code));
+    expect(stderr).toMatch(/^…x+\n/);
+    expect(stderr).toContain('\n\u001B]0;evil\u0007');
+    expect(message).toMatch(/\\u001b]0;evil\\u0007$/);
+  });
+
+  onNodeOnLinux.test('when no descriptors are left to look with', async () => {
+    const fill = `const { existsSync, openSync } = require('node:fs');
+      const timer = setInterval(() => {
+        if (!existsSync(${JSON.stringify(started())})) return;
+        clearInterval(timer);
+        try { for (;;) openSync('/dev/null'); } catch {}
+      }, 10)`;
+    const wrapper = ['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh'];
+    const said = await launched(program(STAYS), { timeout: 4000 }, fill, { wrapper });
+    expect(said).toMatchObject({ code: 'ERR_LAUNCH_TIMEOUT' });
+    isOver();
+  });
+
+  asRoot('as root', () => {
+    withTools('setpriv').test('but for what may not be ended: which', async () => {
+      const setpriv = join(directory, 'setpriv');
+      const { stdout } = spawnSync('sh', ['-c', 'command -v setpriv'], { encoding: 'utf8' });
+      copyFileSync(stdout.trim(), setpriv);
+      chmodSync(setpriv, 0o4755);
+      chmodSync(directory, 0o777);
+      const words = [setpriv, '--reuid=0', 'sleep', '1000'];
+      const said = await launched(words, { timeout: 500 }, '', AS_NOBODY);
+      const [pid = 0] = said['pids'] as number[];
+      expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe('sleep\n');
+      process.kill(pid, 'SIGKILL');
+      expect(said).toMatchObject({ code: 'ERR_LAUNCH_NOT_ENDED', cause: 'ERR_LAUNCH_TIMEOUT' });
+    });
   });
 
   test('when another daemon is faster: which', async () => {

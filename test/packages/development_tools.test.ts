@@ -3,6 +3,7 @@
 import { directory } from '../support/each_test';
 import { Fixture } from '../support/fixture';
 import { RUNTIME } from '../support/runtime';
+import { commandLine } from '../support/shell';
 import { SAY, command, write } from './project';
 
 /** A daemon whose shutdown takes a while. */
@@ -73,6 +74,14 @@ const TOOLS: readonly Tool[] = [
     name: 'nodemon',
     command: () => command('nodemon'),
     codes: { interrupt: 130, sigterm: 143, raised: 143 },
+  },
+  {
+    name: 'concurrently',
+    command: () => {
+      const words = [...command('concurrently'), '--raw', '--passthrough-arguments'];
+      return [...words, `${commandLine(RUNTIME)} {1}`, '--'];
+    },
+    codes: { interrupt: 0, sigterm: 1, raised: 1 },
   },
   {
     name: 'node --watch',

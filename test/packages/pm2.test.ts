@@ -8,7 +8,7 @@ import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { Fixture, type Said } from '../support/fixture';
 import { freePort } from '../support/free_port';
 import { codeBlocks } from '../support/markdown';
-import { eventually } from '../support/processes';
+import { eventually, isAlive } from '../support/processes';
 import { command, write } from './project';
 
 /** What `pm2 jlist` says about a program. */
@@ -33,17 +33,9 @@ afterEach(async () => {
 afterAll(async () => {
   const daemon = Number(readFileSync(join(home, 'pm2.pid'), 'utf8'));
   await pm2('kill');
-  await eventually("the end of pm2's daemon", () => !runs(daemon));
+  await eventually("the end of pm2's daemon", () => !isAlive(daemon));
   removeDirectory(home);
 });
-
-function runs(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 async function pm2(...args: readonly string[]): Promise<string> {
   const program = new Fixture([...command('pm2'), ...args], {
@@ -134,6 +126,11 @@ describe.each(MODES)('pm2 stop, %s', (mode, flags) => {
       { event: 'done' },
       { event: 'exits', code: 0 },
     ]);
+  });
+
+  test('with a shutdown that is late is exit code 124', async () => {
+    const { status, exit_code } = await startAndStop(mode, flags, '{ shutdown: 100 }');
+    expect({ status, exit_code }).toEqual({ status: 'stopped', exit_code: 124 });
   });
 
   test('with the default handler is a crash report in the file of errors', async () => {

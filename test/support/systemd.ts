@@ -22,7 +22,7 @@ export async function underSystemd(
   units: Readonly<Record<string, string>>,
   script: string,
 ): Promise<string> {
-  chmodSync(directory, 0o755);
+  chmodSync(directory, 0o777); // for services of other users
   const unitPath = join(directory, 'units');
   const answer = join(directory, 'answer');
   const [unfinished, finished] = [`${answer}.new`, answer].map((path) => commandLine([path]));
