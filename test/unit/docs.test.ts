@@ -38,6 +38,27 @@ onUnix('the documents', () => {
     expect(misunderstood).toEqual([]);
   });
 
+  test('name for each supervisor the test that runs it, or say that none does', () => {
+    const [, table = ''] = textOf('docs/supervisors.md').split('## Each one');
+    const rows = (table.split('\n## ')[0] ?? '')
+      .split('\n')
+      .filter((line) => /^\| (?!-|supervisor )/.test(line))
+      .map((line) => line.split('|').map((cell) => cell.trim()))
+      .map((cells) => ({ name: cells[1] ?? '', run: cells.at(-2) ?? '' }));
+    expect(rows.length).toBeGreaterThan(30);
+    const unproven = rows.filter(({ name, run }) => {
+      const [, test] = /`(\w+)`$/.exec(run) ?? [];
+      if (test === undefined) return !/^not run: ./.test(run);
+      const file = ['e2e', 'packages']
+        .map((folder) => `test/${folder}/${test}.test.ts`)
+        .find((path) => existsSync(join(ROOT, path)));
+      // These two have the names of the rows.
+      const isNamed = !test.startsWith('supervisors') || textOf(file ?? '').includes(`'${name}'`);
+      return file === undefined || !isNamed;
+    });
+    expect(unproven).toEqual([]);
+  });
+
   test('name npm scripts that exist', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
