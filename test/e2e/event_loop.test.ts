@@ -1,10 +1,11 @@
 // A running handler neither keeps the process alive nor loses what arrives at its end.
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { SignalHandler1 } from '../..';
-import { endAll } from '../support/fixture';
+import { directory } from '../support/each_test';
+import { eventually } from '../support/processes';
 import { run } from '../support/program';
 import { IS_WINDOWS } from '../support/runtime';
-
-afterEach(endAll);
 
 describe('an otherwise empty event loop', () => {
   test('ends although a handler runs', async () => {
@@ -58,20 +59,37 @@ describe('an otherwise empty event loop', () => {
   test('loses none that another process has sent either', async () => {
     // A sender is a Node.js of its own on Windows, which takes a while to start.
     const rounds = IS_WINDOWS ? 8 : 25;
+    const [asks, sent] = ['asks', 'sent'].map((name) => join(directory, name)) as [string, string];
     const program = run(
-      ({ daemoniker, say, args, signalledByAnother }) => {
+      ({ daemoniker, say, args, require, signalledByAnother }) => {
+        const { existsSync, rmSync, writeFileSync } =
+          require('node:fs') as typeof import('node:fs');
+        const [rounds, asks = '', sent = ''] = args;
+        // A thread that runs, and blocks no signals, gets it at once. One that starts a child or waits for
+        // it may be passed over for a thread that has yet to run, and the end of the loop cannot know.
+        const spinning = (): void => {
+          writeFileSync(asks, '');
+          while (!existsSync(sent));
+          rmSync(sent);
+        };
+        const ask = process.platform === 'win32' ? () => signalledByAnother('SIGINT') : spinning;
         let handled = 0;
-        const round = (): unknown => signalledByAnother('SIGINT');
         new daemoniker.SignalHandler1(null, {
           sigint: () => {
-            if (++handled < Number(args[0])) setImmediate(round);
+            if (++handled < Number(rounds)) setImmediate(ask);
           },
         }).start();
         process.on('exit', () => say('exit', { handled }));
-        round();
+        ask();
       },
-      [String(rounds)],
+      [String(rounds), asks, sent],
     );
+    for (let round = 0; round < rounds && !IS_WINDOWS; round++) {
+      await eventually('it asks for one', () => existsSync(asks) || program.said.length > 0);
+      rmSync(asks);
+      program.kill('SIGINT');
+      writeFileSync(sent, '');
+    }
     await program.end();
     expect(program.said).toEqual([{ event: 'exit', handled: rounds }]);
   });
