@@ -431,14 +431,16 @@ class Log {
     }
     const status = fstatSync(this.descriptor);
     this.size = status.size;
-    if (isDefault && !isOwn(status)) {
-      closeSync(this.descriptor);
-      throw new LaunchError(
-        `Cannot use log file '${path}': it is not a regular file of this user. Name another one`,
-        'EEXIST',
-        { path },
-      );
-    }
+    // Windows opens it.
+    const isDirectory = status.isDirectory();
+    if (!isDirectory && (!isDefault || isOwn(status))) return;
+    closeSync(this.descriptor);
+    const problem = isDirectory ? 'is a directory' : 'is not a regular file of this user';
+    throw new LaunchError(
+      `Cannot use log file '${path}': it ${problem}. Name another one`,
+      isDirectory ? 'EISDIR' : 'EEXIST',
+      { path },
+    );
   }
 
   /** What was appended to it, at most so much; `null` if nobody can tell. */

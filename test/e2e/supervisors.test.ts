@@ -355,7 +355,10 @@ asRoot('as root', () => {
     'mount',
   )('OpenRC', () => {
     test('a service with `command_background` and `retry` is one shutdown', async () => {
-      const [command = '', ...words] = daemon();
+      const ready = within('ready');
+      const [command = '', ...words] = daemon({
+        code: `fs.writeFileSync(${JSON.stringify(ready)}, '');`,
+      });
       const service = within('mine');
       writeFileSync(
         service,
@@ -372,8 +375,9 @@ retry=TERM/60/KILL/5
       const both = `mount -t tmpfs tmpfs /run
       for state in starting started stopping exclusive daemons options init.d tmp
       do mkdir -p /run/openrc/$state; done; > /run/openrc/softlevel
-      "$0" start && "$0" status && "$0" stop; echo "status $?"; "$0" status`;
-      const { stdout } = await new Fixture(['unshare', '--mount', 'sh', '-c', both, service]).end();
+      "$0" start && until [ -e "$1" ]; do sleep 0.01; done && "$0" status && "$0" stop; echo "status $?"; "$0" status`;
+      const commands = ['unshare', '--mount', 'sh', '-c', both, service, ready];
+      const { stdout } = await new Fixture(commands).end();
       expect(stdout).toContain('status 0');
       expect(stdout).toContain('status: stopped');
       expect(saidLines()).toEqual(gracefully('SIGTERM'));

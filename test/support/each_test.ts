@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { removeDirectory, temporaryDirectory } from './directory';
 import { endAll } from './fixture';
+import { eventually, isAlive } from './processes';
 
 // Imported as they are, they always name those of the test that runs.
 export let directory: string;
@@ -15,5 +16,16 @@ beforeEach(() => {
 
 afterEach(async () => {
   await endAll();
+  for (const pid of others.flatMap((which) => which())) {
+    if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    await eventually('its end', () => !isAlive(pid));
+  }
   removeDirectory(directory);
 });
+
+const others: (() => number[])[] = [];
+
+/** Ends these, too: programs that outlive their starters. */
+export function alsoEnd(which: () => number[]): void {
+  others.push(which);
+}
