@@ -178,7 +178,8 @@ export interface NativeBinding {
   confirmClaim(claim: number, removeAtEnd: boolean): void;
   releaseClaim(claim: number, removeNow: boolean): void;
 
-  notifySupervisor(socket: string, message: string): number;
+  /** `waits`: for a second, if the supervisor does not read. */
+  notifySupervisor(socket: string, message: string, waits: boolean): number;
   /** CLOCK_MONOTONIC. */
   monotonicMicroseconds(): number;
 

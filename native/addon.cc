@@ -293,9 +293,9 @@ void ReleaseClaim(const CallbackInfo& info) {
 
 // ---- The supervisor ----
 
-// (socket, message) => 0 | error
+// (socket, message, waits) => 0 | error
 Value NotifyTheSupervisor(const CallbackInfo& info) {
-  return Number(info, NotifySupervisor(Text(info, 0), Text(info, 1)));
+  return Number(info, NotifySupervisor(Text(info, 0), Text(info, 1), Bool(info, 2)));
 }
 
 Value MonotonicMicroseconds(const CallbackInfo& info) {
