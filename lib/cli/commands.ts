@@ -188,7 +188,7 @@ function start(request: StartRequest, output: Output): Promise<number> {
   return attempt(path, output, async () => {
     const interrupted = new AbortController();
     const interrupt = (signal: NodeJS.Signals): void => interrupted.abort(signal);
-    for (const signal of INTERRUPTIONS) process.once(signal, interrupt);
+    for (const signal of INTERRUPTIONS) process.on(signal, interrupt);
     output.waiting([path], 'it to start', seconds);
     try {
       const { pid } = await launch(path, command, args, {
@@ -203,16 +203,23 @@ function start(request: StartRequest, output: Output): Promise<number> {
     } catch (error) {
       output.waited(path);
       if (error !== interrupted.signal.reason) throw error;
-      output.warning(path, 'interrupted; what was started has been ended');
-      return 128 + constants.signals[error as NodeJS.Signals];
+      const signal = error as NodeJS.Signals;
+      output.failure(path, {
+        code: 'ABORT_ERR',
+        message: `The start of '${path}' was interrupted by ${signal}; what was started has been ended`,
+      });
+      return 128 + constants.signals[signal];
     } finally {
       for (const signal of INTERRUPTIONS) process.removeListener(signal, interrupt);
     }
   });
 }
 
-/** What is started is in a session of its own, so that Ctrl-C does not reach it. */
-const INTERRUPTIONS = ['SIGINT', 'SIGTERM'] as const;
+/**
+ * They do not reach what is started, which is in a session of its own. The first one aborts the start,
+ * the others change nothing: npx passes on a Ctrl-C that the terminal has sent to all.
+ */
+const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Tells how it ended; the exit status. */
 function tell(path: string, termination: Termination, seconds: number, output: Output): number {

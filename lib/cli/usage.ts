@@ -46,6 +46,8 @@ interface Usage {
   readonly exitStatus: string;
 }
 
+const INTERRUPTED = '129, 130, 143 interrupted by SIGHUP, SIGINT, SIGTERM';
+
 const DONE_OR_NOT = `0 done;  1 failed;  2 wrong usage`;
 
 export const COMMANDS = {
@@ -82,14 +84,16 @@ What it writes to stdout and stderr is appended to a log: the PID file's name wi
 .log in place of .pid. If it does not get there, it is ended, and the last lines of
 its stderr are told.`,
     options: ['log', 'cwd', 'timeout'],
-    exitStatus: '0 started;  1 failed, or it runs already;  2 wrong usage',
+    exitStatus: `0 started;  1 failed, or it runs already;  2 wrong usage;
+             ${INTERRUPTED}`,
   },
   restart: {
     synopsis: '<pid-file> [options] -- <command> [<argument>...]',
     summary: 'stop it if it runs, and start it',
     text: `As stop and then start. It is not started if it cannot be stopped.`,
     options: ['signal', 'kill', 'no-verify', 'insecure', 'log', 'cwd', 'timeout'],
-    exitStatus: '0 started;  1 failed, or it still runs;  2 wrong usage',
+    exitStatus: `0 started;  1 failed, or it still runs;  2 wrong usage;
+             ${INTERRUPTED}`,
   },
   reload: {
     synopsis: '<pid-file>...',

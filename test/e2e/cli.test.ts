@@ -6,8 +6,8 @@ import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
 import { contentHeldBy } from '../support/pid_file';
 import { asRoot } from '../support/nobody';
-import { onNodeOnLinux, onUnix, withCommand, withExitStatus } from '../support/platform';
-import { isAlive } from '../support/processes';
+import { onNode, onNodeOnLinux, onUnix, withCommand, withExitStatus } from '../support/platform';
+import { eventually, isAlive } from '../support/processes';
 import { run } from '../support/program';
 import { IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
 import { commandLine } from '../support/shell';
@@ -525,6 +525,79 @@ describe('stop', () => {
     expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 0, stdout: why });
     expect(isAlive(fixture.pid)).toBe(true);
   });
+});
+
+onUnix('start, interrupted', () => {
+  const started = (): string => join(directory, 'started');
+  const asked = (): string => join(directory, 'asked');
+  const pid = (): number => Number(readFileSync(started(), 'utf8'));
+
+  /** To start what never holds the PID file, and does not end by SIGTERM. */
+  function words(...options: string[]): string[] {
+    const script =
+      "trap 'echo > asked' TERM; echo $$ > new; mv new started; while :; do sleep 0.01; done";
+    const daemon = ['sh', '-c', script];
+    return [...COMMAND, 'start', pidFile, '--cwd', directory, ...options, '--', ...daemon];
+  }
+
+  async function starting(...options: string[]): Promise<Fixture> {
+    const command = new Fixture(words(...options));
+    await eventually('it is started', () => existsSync(started()));
+    return command;
+  }
+
+  // Nothing else knows of it.
+  afterEach(() => {
+    if (existsSync(started()) && isAlive(pid())) process.kill(pid(), 'SIGKILL');
+  });
+
+  test.each([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s ends what was started', async (signal, code) => {
+    const command = await starting();
+    command.kill(signal);
+    expect(await command.end()).toEqual({
+      ...{ code, signal: null, stdout: '' },
+      stderr: expect.stringContaining(
+        `'${pidFile}' was interrupted by ${signal}; what was started has been ended\n`,
+      ) as string,
+    });
+    expect(isAlive(pid())).toBe(false);
+  });
+
+  test('again and again: what was started is ended all the same', async () => {
+    const command = await starting();
+    command.kill('SIGINT');
+    await eventually('it is being ended', () => existsSync(asked()));
+    for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) command.kill(signal);
+    expect(await command.end()).toMatchObject({ code: 130, signal: null });
+    expect(isAlive(pid())).toBe(false);
+  });
+
+  test('as JSON', async () => {
+    const command = await starting('--json');
+    command.kill('SIGTERM');
+    const { code, stdout, stderr } = await command.end();
+    expect({ code, stderr }).toEqual({ code: 143, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      ...{ command: 'start', pidFile },
+      error: { code: 'ABORT_ERR', message: expect.stringContaining('SIGTERM') as string },
+    });
+  });
+
+  withCommand('script', '-qec', 'true', '/dev/null').test(
+    'by the end of its terminal, on which nothing can be said any more',
+    async () => {
+      const command = `exec ${commandLine(words())}`;
+      const terminal = new Fixture(['script', '-qec', command, '/dev/null']);
+      await terminal.until('it waits', () => terminal.stdout.includes('waiting for it to start'));
+      terminal.kill('SIGKILL');
+      await terminal.end();
+      await eventually('it is ended', () => !isAlive(pid()));
+    },
+  );
 });
 
 describe('reload', () => {
