@@ -169,6 +169,41 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     expect(stdout.length).toBeLessThan(pidFile.length + 250);
   });
 
+  onNode.test('tells nothing of a process that has its number now', async () => {
+    const { pid } = await daemon();
+    // Between the look at the daemon and the one at its program.
+    const reuse = join(directory, 'reuse.cjs');
+    writeFileSync(
+      reuse,
+      `const native = require('node-gyp-build')(${JSON.stringify(ROOT)});
+      native.processDetails = (pid, handle) => {
+        process.kill(pid, 'SIGKILL');
+        for (;;) {
+          const { error, zombie } = native.describeProcess(pid, handle);
+          if (error !== undefined || zombie) break;
+        }
+        return { command: 'an innocent', user: 'somebody', suspended: false };
+      };`,
+    );
+    const [command = '', ...words] = COMMAND;
+    const preloaded = [command, '--require', reuse, ...words];
+    const env = { ...process.env, NODE_PATH: join(ROOT, 'node_modules') };
+    const status = new Fixture([...preloaded, 'status', pidFile, '--json'], { env });
+    const { stdout, stderr } = await status.end();
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({ pid, program: null, user: null });
+  });
+
+  asRoot.test('tells whose it is, however long that entry of the user database is', async () => {
+    await daemon();
+    const users = join(directory, 'passwd');
+    writeFileSync(users, `root:x:0:0:${'x'.repeat(20_000)}:/root:/bin/sh\n`);
+    const mounting = `mount --bind ${commandLine([users])} /etc/passwd && exec "$@"`;
+    const wrapper = ['unshare', '--mount', 'sh', '-c', mounting, 'sh'];
+    const status = new Fixture([...wrapper, ...COMMAND, 'status', pidFile, '--json']);
+    expect(JSON.parse((await status.end()).stdout)).toMatchObject({ user: 'root' });
+  });
+
   test('of several: a line each, and the highest exit status', async () => {
     const { pid } = await daemon();
     const { code, stdout } = await daemoniker('status', pidFile, `${pidFile}.none`);
