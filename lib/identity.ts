@@ -40,6 +40,8 @@ export interface Target {
   readonly knownBy: 'lock' | 'time' | null;
   /** Milliseconds since the epoch; `null` only where that was not needed. */
   readonly startedAt: number | null;
+  /** The number of its parent, 0 where that is not known; `null` as above. */
+  readonly parent: number | null;
   /** Nothing is known any more once it has ended. */
   details(): ProcessDetails;
   /** Sends a signal to exactly this process. Throws a SignalError. */
@@ -107,6 +109,7 @@ function identifyOnce(path: string, options: IdentifyOptions, isLast: boolean): 
       pid,
       knownBy: holds ? 'lock' : options.verify ? 'time' : null,
       startedAt: living?.startedAt ?? null,
+      parent: living?.parent ?? null,
       details() {
         const details = native.processDetails(pid, handle);
         // They are read by the number, which may be another one's by now.

@@ -99,6 +99,8 @@ export interface ProcessDescription {
   readonly startedAt: number;
   /** Tells it from others of its number, whatever is done to the clock. */
   readonly birth: number;
+  /** Its number, or 0; on Windows that may mean another process by now. */
+  readonly parent: number;
 }
 
 /** For people; empty texts where it is not known. */

@@ -504,6 +504,22 @@ describe('stop', () => {
     );
   });
 
+  onUnix.test('says so when the supervisor needs a moment for it', async () => {
+    const fixture = join(ROOT, 'test', 'fixtures', 'daemon.cjs');
+    const words = [...RUNTIME, fixture, pidFile, JSON.stringify({ sigterm: 'exit' })];
+    const supervisor = new Fixture(['sh', '-c', `while :; do ${commandLine(words)}; done`]);
+    await supervisor.hears('ready');
+    let told = '';
+    // On a busy machine the next one may take longer than is waited for it.
+    for (let attempt = 1; attempt <= 10 && told === ''; attempt++) {
+      told = (await daemoniker('stop', pidFile)).stderr;
+      const { pid } = await supervisor.hears('ready');
+      if (told !== '')
+        expect(told).toContain(`${pidFile}: running again as process ${pid as number} `);
+    }
+    expect(told).not.toBe('');
+  });
+
   test('says that it is waiting, and that it was in vain', async () => {
     const { pid } = await daemon({ sigterm: 'ignore' });
     const { code, stdout, stderr } = await daemoniker('stop', pidFile, '--timeout', '1');
@@ -520,6 +536,16 @@ describe('stop', () => {
     expect({ code, stdout }).toEqual({
       code: 0,
       stdout: `${pidFile}: process ${fixture.pid} did not end within 0.1 s and was killed\n`,
+    });
+    await fixture.end();
+  });
+
+  test('--signal KILL: it was not asked before', async () => {
+    const fixture = await daemon();
+    const { code, stdout } = await daemoniker('stop', pidFile, '--signal', 'KILL');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `${pidFile}: process ${fixture.pid} was killed\n`,
     });
     await fixture.end();
   });
@@ -694,6 +720,17 @@ withCommand(
     const plain = await onTerminal({ NO_COLOR: '1' }, 'status', pidFile);
     expect(plain.stdout).toContain('running');
     expect(plain.stdout).not.toContain('\u001B[');
+  });
+
+  withExitStatus.test('a daemon that has crashed while it stopped is no success', async () => {
+    await daemon({ sigterm: 'raise' });
+    expect((await onTerminal({}, 'stop', pidFile)).stdout).toContain('\u001B[32mprocess');
+    const fixture = await daemon();
+    const stop = onTerminal({}, 'stop', pidFile);
+    await fixture.hears('handled');
+    fixture.child.kill('SIGKILL');
+    const { stdout } = await stop;
+    expect(stdout).toContain(`\u001B[33mprocess ${fixture.pid} has ended (SIGKILL)`);
   });
 
   test('no colour crosses the end of a line, whatever a path or a file holds', async () => {
