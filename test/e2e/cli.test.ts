@@ -86,7 +86,11 @@ describe('usage', () => {
     [['send', 'x.pid', '-HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
     [['send', 'x.pid', '999'], "Unknown signal '999'."],
     [['send', 'x.pid', 'SIGTERM', 'more'], "Unexpected 'more'."],
-    [['send', '-HUP', 'x.pid', '-9'], 'Unknown option -9.'],
+    [['send', '-HUP', 'x.pid', '-9'], "Unexpected '-9'."],
+    [['send', '-KILL', 'x.pid', '--signal', 'HUP'], "Unexpected '--signal'."],
+    [['send', '-s', 'KILL', 'x.pid', '-HUP'], "Unexpected '-HUP'."],
+    [['send', '-s', 'HUP', 'x.pid', 'KILL'], "Unexpected 'KILL'."],
+    [['send', 'x.pid', '-s'], '-s needs <signal>.'],
     [['send', '-HUP', 'x.pid', '9'], "Unexpected '9'."],
     [['stop', 'x.pid', '-HUP'], "'stop' has no option -HUP; did you mean --signal HUP?"],
     [['stop', 'x.pid', '--signal', 'HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
@@ -332,6 +336,9 @@ describe('send', () => {
     [['15'], 'SIGTERM'],
     [['-INT'], 'SIGINT'],
     [['-15'], 'SIGTERM'],
+    [['-s', 'INT'], 'SIGINT'],
+    [['--signal', 'SIGINT'], 'SIGINT'],
+    [['--signal=2'], 'SIGINT'],
   ])('%p', async (args, name) => {
     const fixture = await daemon();
     const { code, stdout, stderr } = await daemoniker('send', pidFile, ...args);
@@ -347,6 +354,8 @@ describe('send', () => {
     const fixture = await daemon();
     expect(await daemoniker('send', '-INT', '--', pidFile)).toMatchObject({ code: 0 });
     expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGINT' });
+    expect(await daemoniker('send', '-s', 'TERM', pidFile)).toMatchObject({ code: 0 });
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGTERM' });
   });
 
   test('to nobody is an error of one line', async () => {
@@ -360,6 +369,13 @@ describe('send', () => {
     const { code, stdout, stderr } = await daemoniker('send', '--json', pidFile);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({ command: 'send', error: { code: 'ENOENT' } });
+  });
+
+  test('no control character reaches a terminal in JSON either', async () => {
+    const odd = join(directory, 'odd\u009B31m\u2028\u007F.pid');
+    const { stdout } = await daemoniker('send', '--json', odd);
+    expect(stdout).toMatch(/^[\x20-\x7E]+\n$/);
+    expect(JSON.parse(stdout)).toMatchObject({ pidFile: odd, error: { code: 'ENOENT' } });
   });
 
   test('never to an innocent', async () => {
