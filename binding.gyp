@@ -90,6 +90,7 @@
             "native/linux/process.cc",
             "native/linux/process_exit.cc",
             "native/linux/siginfo.cc",
+            "native/linux/socket.cc",
             "native/linux/wakeup.cc"
           ],
           "ldflags": [
@@ -110,6 +111,7 @@
             "native/darwin/process.cc",
             "native/darwin/process_exit.cc",
             "native/darwin/siginfo.cc",
+            "native/darwin/socket.cc",
             "native/darwin/wakeup.cc"
           ],
           "xcode_settings": {

@@ -19,6 +19,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') fail(error);
 });
 
+// A terminal that was closed must not stop the work half-way: what was started is to be ended then.
+process.stderr.on('error', () => undefined);
+
 import('./cli/main.js').then(({ run }) => run(args)).catch(fail);
 
 export {};

@@ -40,6 +40,9 @@ export interface Target {
   readonly knownBy: 'lock' | 'time' | null;
   /** Milliseconds since the epoch; `null` only where that was not needed. */
   readonly startedAt: number | null;
+  /** The number of its parent, 0 where that is not known; `null` as above. */
+  readonly parent: number | null;
+  /** Nothing is known any more once it has ended. */
   details(): ProcessDetails;
   /** Sends a signal to exactly this process. Throws a SignalError. */
   signal(signum: number): void;
@@ -95,23 +98,29 @@ function identifyOnce(path: string, options: IdentifyOptions, isLast: boolean): 
       const doubt = whyNot(path, report, report.lock, pid, living.startedAt);
       if (doubt !== null) throw doubt;
     }
+    const isGone = (): boolean => {
+      const now = native.describeProcess(pid, handle);
+      if (isFailure(now)) return now.error === ESRCH;
+      if (now.zombie) return true;
+      // A handle means this very process, whatever the clock says meanwhile.
+      return handle === NO_HANDLE && living !== null && now.birth !== living.birth;
+    };
     return {
       pid,
       knownBy: holds ? 'lock' : options.verify ? 'time' : null,
       startedAt: living?.startedAt ?? null,
-      details: () => native.processDetails(pid, handle),
+      parent: living?.parent ?? null,
+      details() {
+        const details = native.processDetails(pid, handle);
+        // They are read by the number, which may be another one's by now.
+        return isGone() ? UNKNOWN : details;
+      },
       signal(signum) {
         const error = native.signalProcess(pid, handle, signum);
         if (error !== 0) throw unsignalled(path, pid, error);
         if (handle === NO_HANDLE && living !== null) checkAgain(path, pid, living.birth);
       },
-      isGone() {
-        const now = native.describeProcess(pid, handle);
-        if (isFailure(now)) return now.error === ESRCH;
-        if (now.zombie) return true;
-        // A handle means this very process, whatever the clock says meanwhile.
-        return handle === NO_HANDLE && living !== null && now.birth !== living.birth;
-      },
+      isGone,
       whenGone(callback) {
         const result = native.waitForExit(pid, handle, living?.birth ?? 0, callback);
         if (isFailure(result)) throw notAwaited(path, pid, result.error, result.syscall);
@@ -166,6 +175,7 @@ export function isLeftEmpty(error: PidFileError): boolean {
 }
 
 const NO_HANDLE = -1;
+const UNKNOWN: ProcessDetails = { command: '', user: '', suspended: false };
 const ESRCH = process.platform === 'win32' ? -4040 : -3;
 
 /** By the file's time alone. */

@@ -99,6 +99,8 @@ export interface ProcessDescription {
   readonly startedAt: number;
   /** Tells it from others of its number, whatever is done to the clock. */
   readonly birth: number;
+  /** Its number, or 0; on Windows that may mean another process by now. */
+  readonly parent: number;
 }
 
 /** For people; empty texts where it is not known. */
@@ -178,7 +180,8 @@ export interface NativeBinding {
   confirmClaim(claim: number, removeAtEnd: boolean): void;
   releaseClaim(claim: number, removeNow: boolean): void;
 
-  notifySupervisor(socket: string, message: string): number;
+  /** `waits`: for a second, if the supervisor does not read. */
+  notifySupervisor(socket: string, message: string, waits: boolean): number;
   /** CLOCK_MONOTONIC. */
   monotonicMicroseconds(): number;
 

@@ -53,7 +53,10 @@ const NAMES = ['ready', 'reloading', 'stopping', 'status', 'watchdog', 'extendTi
  * ```
  */
 export function notify(state: string | Notification): boolean {
-  const lines = typeof state === 'string' ? state : toLines(state);
+  return tell(typeof state === 'string' ? state : toLines(state), true);
+}
+
+function tell(lines: string, waits: boolean): boolean {
   const socket = process.env['NOTIFY_SOCKET'];
   if (socket === undefined || socket === '' || process.platform === 'win32') return false;
   if (lines === '') return true;
@@ -64,7 +67,7 @@ export function notify(state: string | Notification): boolean {
       'EAFNOSUPPORT',
     );
   }
-  const error = native.notifySupervisor(socket, withTime(lines));
+  const error = native.notifySupervisor(socket, withTime(lines), waits);
   if (error === 0) return true;
   throw new NotifyError(
     `Cannot notify the supervisor at '${socket}' (NOTIFY_SOCKET): ` +
@@ -111,16 +114,17 @@ function withTime(lines: string): string {
 function isService(): boolean {
   const { env, pid } = process;
   if (env['NOTIFY_SOCKET'] === undefined) return false;
-  for (const name of ['SYSTEMD_EXEC_PID', 'WATCHDOG_PID']) {
-    if (env[name] !== undefined) return env[name] === String(pid);
-  }
+  // Either may come from a service further up, whose environment was passed on.
+  const told = [env['SYSTEMD_EXEC_PID'], env['WATCHDOG_PID']].filter((one) => one !== undefined);
+  if (told.length > 0) return told.includes(String(pid));
   // An older systemd (before 248), or podman. A child that Node forked has a channel to its parent.
   return process.send === undefined;
 }
 
 /** A shutdown has begun that may take so long, in milliseconds. Says nothing if it cannot. */
 export function notifyStopping(within: number): void {
-  quietly({ stopping: true, extendTimeout: within + STOPPING_MARGIN_MS });
+  const extendTimeout = Math.min(within + STOPPING_MARGIN_MS, LONGEST_MS);
+  quietly({ stopping: true, extendTimeout }, true);
 }
 
 /** Until the process is gone after the last thing that we can do about it. */
@@ -135,16 +139,18 @@ export function keepWatchdogQuiet(): () => void {
   if (!(microseconds > 0) || !isService()) return () => undefined;
   // sd_watchdog_enabled(3): at half of the time.
   const every = Math.min(microseconds / 2000, LONGEST_MS);
-  const timer = setInterval(() => quietly({ watchdog: true }), every);
+  // A second in which the event loop stands still is worse than one message less.
+  const ping = (): void => quietly({ watchdog: true }, false);
+  const timer = setInterval(ping, every);
   timer.unref();
-  quietly({ watchdog: true });
+  ping();
   return () => clearInterval(timer);
 }
 
-function quietly(state: Notification): void {
+function quietly(state: Notification, waits: boolean): void {
   if (!isService()) return;
   try {
-    notify(state);
+    tell(toLines(state), waits);
   } catch {
     // Nobody has asked for it, and nothing depends on it.
   }

@@ -293,9 +293,9 @@ void ReleaseClaim(const CallbackInfo& info) {
 
 // ---- The supervisor ----
 
-// (socket, message) => 0 | error
+// (socket, message, waits) => 0 | error
 Value NotifyTheSupervisor(const CallbackInfo& info) {
-  return Number(info, NotifySupervisor(Text(info, 0), Text(info, 1)));
+  return Number(info, NotifySupervisor(Text(info, 0), Text(info, 1), Bool(info, 2)));
 }
 
 Value MonotonicMicroseconds(const CallbackInfo& info) {
@@ -318,7 +318,7 @@ void CloseProcess(const CallbackInfo& info) {
   process::Close(static_cast<process::Handle>(Int64(info, 0)));
 }
 
-// (pid, handle) => { zombie, startedAt, birth } | { error, syscall }
+// (pid, handle) => { zombie, startedAt, birth, parent } | { error, syscall }
 Value DescribeProcess(const CallbackInfo& info) {
   process::Description description;
   const int error =
@@ -328,6 +328,7 @@ Value DescribeProcess(const CallbackInfo& info) {
   result.Set("zombie", description.zombie);
   result.Set("startedAt", description.started_at_ms);
   result.Set("birth", description.birth);
+  result.Set("parent", static_cast<double>(description.parent));
   return result;
 }
 

@@ -9,7 +9,7 @@
 namespace daemoniker {
 
 // `socket` is a path, or, after an "@", a name in Linux's abstract namespace. 0, or a libuv error
-// number. Waits for at most a second if the receiver has more messages than it takes.
-int NotifySupervisor(const std::string& socket, const std::string& message);
+// number: EAGAIN if the receiver has more messages than it takes, after a second if this `waits`.
+int NotifySupervisor(const std::string& socket, const std::string& message, bool waits);
 
 }  // namespace daemoniker

@@ -44,6 +44,8 @@ struct Description {
   // Another one for another process of the same number, and always the same for this one, whatever
   // is done to the clock: when it started, in the system's own units.
   double birth = 0;
+  // 0 where it is not known. On Windows it may have ended, and its number mean another process.
+  int64_t parent = 0;
 };
 int Describe(int64_t pid, Handle handle, Description* description);
 

@@ -25,6 +25,11 @@ export interface Words {
 export function parse(command: CommandName | undefined, words: readonly string[]): Words {
   const operands: string[] = [];
   const options = new Map<OptionName, string>();
+  /** Of `send`, which takes it in several forms: not two of them. */
+  const setSignal = (signal: string, word: string): void => {
+    if (options.has('signal')) throw new UsageError(`Unexpected '${word}'`, command);
+    options.set('signal', signal);
+  };
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as string;
     if (word === '--') {
@@ -39,9 +44,8 @@ export function parse(command: CommandName | undefined, words: readonly string[]
     const [given, inline]: [string, string?] = word.startsWith('--') ? splitOnce(word) : [word];
     const name = findOption(given);
     if (name === undefined) {
-      const isSignal = command === 'send' && looksLikeSignal(word);
-      if (!isSignal || options.has('signal')) throw unknownOption(command, given);
-      options.set('signal', word.slice(1));
+      if (command !== 'send' || !looksLikeSignal(word)) throw unknownOption(command, given);
+      setSignal(word.slice(1), word);
       continue;
     }
     if (command !== undefined && !takes(command, name)) {
@@ -53,7 +57,8 @@ export function parse(command: CommandName | undefined, words: readonly string[]
       if (value === undefined || (inline === undefined && value.startsWith('--'))) {
         throw new UsageError(`${given} needs ${argument}`, command);
       }
-      options.set(name, value);
+      if (command === 'send' && name === 'signal') setSignal(value, given);
+      else options.set(name, value);
     } else {
       if (inline !== undefined) throw new UsageError(`${given} takes no value`, command);
       options.set(name, '');

@@ -4,14 +4,15 @@ import { constants } from 'node:os';
 import { DaemonikerException, LaunchError, type PidFileError, type SignalError } from '../errors';
 import { defaultLog, launch } from '../launch';
 import { send } from '../send';
-import { SIGTERM, signalName } from '../signals';
+import { signalName } from '../signals';
 import { terminate, type Termination } from '../terminate';
 import { atLeastOne, atMost, parseSignal, parseTimeout, type Words } from './arguments';
-import { examine, successor, type Status } from './examine';
+import { examine, successor, supervisorOf, type Status } from './examine';
 import type { Output, Tone } from './output';
 import { UsageError, type CommandName } from './usage';
 
 const FAILED = 1;
+const { SIGKILL } = constants.signals;
 
 // Linux Standard Base, "Init Script Actions".
 const STATUS_CODES: Record<Status, number> = { running: 0, dead: 1, stopped: 3, unknown: 4 };
@@ -123,8 +124,9 @@ function stopAll(
 ): Promise<number> {
   const seconds = parseTimeout(command, options.get('timeout') ?? '10');
   const signal = options.get('signal');
+  const signum = parseSignal(command, signal ?? 'SIGTERM');
   const request = {
-    signal: signal === undefined ? SIGTERM : parseSignal(command, signal),
+    signal: signum,
     timeout: seconds * 1000,
     kill: options.has('kill'),
     ...trustOf(options),
@@ -134,7 +136,9 @@ function stopAll(
   return forEach(paths, (path) =>
     attempt(path, output, async () => {
       try {
-        return tell(path, await terminate(path, request), seconds, output);
+        const supervisor = supervisorOf(path, request.verify);
+        const termination = await terminate(path, request);
+        return await tell(path, termination, { signum, seconds, supervisor }, output);
       } finally {
         output.waited(path);
       }
@@ -188,7 +192,7 @@ function start(request: StartRequest, output: Output): Promise<number> {
   return attempt(path, output, async () => {
     const interrupted = new AbortController();
     const interrupt = (signal: NodeJS.Signals): void => interrupted.abort(signal);
-    for (const signal of INTERRUPTIONS) process.once(signal, interrupt);
+    for (const signal of INTERRUPTIONS) process.on(signal, interrupt);
     output.waiting([path], 'it to start', seconds);
     try {
       const { pid } = await launch(path, command, args, {
@@ -203,19 +207,37 @@ function start(request: StartRequest, output: Output): Promise<number> {
     } catch (error) {
       output.waited(path);
       if (error !== interrupted.signal.reason) throw error;
-      output.warning(path, 'interrupted; what was started has been ended');
-      return 128 + constants.signals[error as NodeJS.Signals];
+      const signal = error as NodeJS.Signals;
+      output.failure(path, {
+        code: 'ABORT_ERR',
+        message: `The start of '${path}' was interrupted by ${signal}; what was started has been ended`,
+      });
+      return 128 + constants.signals[signal];
     } finally {
       for (const signal of INTERRUPTIONS) process.removeListener(signal, interrupt);
     }
   });
 }
 
-/** What is started is in a session of its own, so that Ctrl-C does not reach it. */
-const INTERRUPTIONS = ['SIGINT', 'SIGTERM'] as const;
+/**
+ * They do not reach what is started, which is in a session of its own. The first one aborts the start,
+ * the others change nothing: npx passes on a Ctrl-C that the terminal has sent to all.
+ */
+const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+interface StopRequest {
+  readonly signum: number;
+  readonly seconds: number;
+  readonly supervisor: number | null;
+}
 
 /** Tells how it ended; the exit status. */
-function tell(path: string, termination: Termination, seconds: number, output: Output): number {
+async function tell(
+  path: string,
+  termination: Termination,
+  { signum, seconds, supervisor }: StopRequest,
+  output: Output,
+): Promise<number> {
   output.waited(path);
   const { pid, outcome, exitCode = null, signal = null } = termination;
   if (pid === null) {
@@ -232,12 +254,17 @@ function tell(path: string, termination: Termination, seconds: number, output: O
     return FAILED;
   }
   const how = signal ?? (exitCode === null ? null : `exit code ${exitCode}`);
-  const text =
-    outcome === 'killed'
-      ? `process ${pid} did not end within ${seconds} s and was killed`
+  const isForced = outcome === 'killed' && signum !== SIGKILL;
+  const text = isForced
+    ? `process ${pid} did not end within ${seconds} s and was killed`
+    : outcome === 'killed'
+      ? `process ${pid} was killed`
       : `process ${pid} has ended${how === null ? '' : ` (${how})`}`;
-  const tone: Tone = exitCode === null || exitCode === 0 ? 'good' : 'warning';
-  const runsAgain = successor(path, pid);
+  // A crash is not what was asked for.
+  const isAsked =
+    signal === null ? exitCode === null || exitCode === 0 : signal === signalName(signum);
+  const tone: Tone = isAsked && !isForced ? 'good' : 'warning';
+  const runsAgain = await successor(path, pid, supervisor);
   output.result(path, { pid, outcome, exitCode, signal, runsAgain }, text, tone);
   if (runsAgain !== null) {
     output.warning(path, `running again as process ${runsAgain} (restarted by its supervisor?)`);

@@ -1,6 +1,7 @@
 // What can be said about the daemon of a PID file.
 import { PidFileError, SignalError } from '../errors';
 import { identify, isLeftEmpty, type Target } from '../identity';
+import { Role, isFailure, native } from '../native';
 
 export type Status = 'running' | 'dead' | 'stopped' | 'unknown';
 
@@ -114,8 +115,55 @@ function localTime(date: Date): string {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
 }
 
-/** The process that runs by now where another one has been ended; `null` if none does. */
-export function successor(path: string, ended: number): number | null {
+/**
+ * The parent of the daemon, if that may start it again; else `null`. Daemons that have lost theirs are
+ * children of PID 1, and a shell that has run this command too waits for the next one.
+ */
+export function supervisorOf(path: string, verify: boolean): number | null {
+  try {
+    const target = identify(path, { verify, insecure: true, needsStart: true });
+    target.close();
+    const { parent } = target;
+    return parent !== null && parent > 0 && isSupervisor(parent) ? parent : null;
+  } catch (error) {
+    toProblem(error);
+    return null;
+  }
+}
+
+function isSupervisor(pid: number): boolean {
+  const nobody = -1; // owns the file
+  return native.roleOf(pid, nobody) === Role.Ordinary;
+}
+
+/**
+ * The process that runs by now where another one has been ended; `null` if none does. Waits for it as
+ * long as there is a supervisor, but no more than a second.
+ */
+export async function successor(
+  path: string,
+  ended: number,
+  supervisor: number | null,
+): Promise<number | null> {
+  const end = performance.now() + RESTART_MS;
+  for (;;) {
+    const pid = runsNow(path, ended);
+    const mayCome = pid === null && supervisor !== null && isAlive(supervisor);
+    if (!mayCome || performance.now() >= end) return pid;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+/** As long as a supervisor and a program need to start, without a pause between two attempts. */
+const RESTART_MS = 1000;
+const LOOK_EVERY_MS = 20;
+
+function isAlive(pid: number): boolean {
+  const process = native.describeProcess(pid, -1);
+  return !isFailure(process) && !process.zombie;
+}
+
+function runsNow(path: string, ended: number): number | null {
   try {
     const target = identify(path, { verify: true, insecure: true });
     target.close();

@@ -12,6 +12,8 @@ export class Output {
   readonly #style: 'text' | 'json' | 'quiet';
   readonly #waitingFor = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  /** On the terminal, in a line that is not finished. */
+  #isShown = false;
 
   constructor(command: string, style: 'text' | 'json' | 'quiet') {
     this.#command = command;
@@ -56,6 +58,7 @@ export class Output {
         const { columns } = process.stderr;
         const width = columns > 0 ? columns - 1 : Infinity;
         process.stderr.write(`${CLEAR_LINE}${printable(text).slice(0, width)}`);
+        this.#isShown = true;
         this.#timer = setTimeout(show, REFRESH_MS);
       } else {
         process.stderr.write(`${printable(text)}\n`);
@@ -70,17 +73,23 @@ export class Output {
     if (this.#waitingFor.size > 0 || this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
+    this.#clear();
+  }
+
+  #clear(): void {
+    if (this.#isShown) process.stderr.write(CLEAR_LINE);
+    this.#isShown = false;
   }
 
   #print(stream: WriteStream, before: string, text: string, tone: Tone): void {
-    if (this.#waitingFor.size > 0 && process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
+    this.#clear();
     stream.write(`${printable(before)}${paint(stream, printable(text), tone)}\n`);
   }
 
   #printJson(pidFile: string, data: object): void {
     const object = { command: this.#command, pidFile, ...data };
-    process.stdout.write(`${JSON.stringify(object)}\n`);
+    // JSON itself leaves some of them as they are.
+    process.stdout.write(`${printable(JSON.stringify(object))}\n`);
   }
 }
 

@@ -21,16 +21,16 @@ interface Option {
 }
 
 export const OPTIONS = {
-  signal: { argument: '<signal>', short: 's', text: 'instead of SIGTERM: HUP, SIGHUP or 1' },
+  signal: { argument: '<signal>', short: 's', text: 'such as HUP, SIGHUP or 1 (default: SIGTERM)' },
   timeout: { argument: '<seconds>', text: 'how long to wait (default: 10)' },
-  kill: { text: 'after that time, end it by SIGKILL' },
-  log: { argument: '<file>', text: 'what it writes is appended to it' },
-  cwd: { argument: '<directory>', text: 'where it is started (default: here)' },
-  'no-verify': { text: 'whatever process has that number now' },
+  kill: { text: 'if it still runs after that time, send SIGKILL' },
+  log: { argument: '<file>', text: 'append the output of the daemon to this file' },
+  cwd: { argument: '<directory>', text: 'start the daemon in this directory (default: here)' },
+  'no-verify': { text: 'signal whatever process has that PID now' },
   insecure: { text: 'as root, trust a file that others may write' },
   json: { text: 'print one JSON object for each PID file' },
   quiet: { short: 'q', text: 'print nothing but errors' },
-  help: { short: 'h', text: 'print this' },
+  help: { short: 'h', text: 'print this help' },
   version: { short: 'v', text: 'print the version' },
 } as const satisfies Record<string, Option>;
 
@@ -46,30 +46,33 @@ interface Usage {
   readonly exitStatus: string;
 }
 
+const INTERRUPTED = '129, 130, 143 interrupted by SIGHUP, SIGINT, SIGTERM';
+
 const DONE_OR_NOT = `0 done;  1 failed;  2 wrong usage`;
 
 export const COMMANDS = {
   send: {
     synopsis: '<pid-file> [<signal>]',
     summary: 'send a signal',
-    text: `Sends a signal to the process that the PID file means, and to no other: SIGTERM,
-or what is given as SIGHUP, HUP, -HUP, 1 or -1. 0 sends nothing and checks only.`,
-    options: ['no-verify', 'insecure'],
+    text: `Sends a signal to the process that the PID file names, and to no other: SIGTERM,
+or another one, given as SIGHUP, HUP, 1, -HUP, -1 or -s HUP. 0 sends nothing and
+only checks.`,
+    options: ['signal', 'no-verify', 'insecure'],
     exitStatus: DONE_OR_NOT,
   },
   stop: {
     synopsis: '<pid-file>...',
     summary: 'send SIGTERM, wait for the end',
-    text: `Asks the daemon of each PID file to end, all at once, and waits until they are
-gone. One that does not run is no error.`,
+    text: `Asks the daemon of each PID file to end, all at once, and waits until they have
+ended. A daemon that does not run is no error.`,
     options: ['signal', 'timeout', 'kill', 'no-verify', 'insecure'],
     exitStatus: '0 stopped;  1 failed, or it still runs;  2 wrong usage',
   },
   status: {
     synopsis: '<pid-file>...',
-    summary: 'tell whether the daemon runs',
-    text: `Tells whether the daemon of each PID file runs: which process, since when, and
-how that is known. Warns if stop would refuse to end it.`,
+    summary: 'print whether the daemon runs',
+    text: `Prints whether the daemon of each PID file runs, which process it is, since
+when, and how that is known. Warns if stop would refuse to end it.`,
     options: [],
     exitStatus: `0 running;  1 not running, but the file exists;  2 wrong usage;
              3 not running, no file;  4 unknown.  Of several, the highest`,
@@ -77,25 +80,28 @@ how that is known. Warns if stop would refuse to end it.`,
   start: {
     synopsis: '<pid-file> [options] -- <command> [<argument>...]',
     summary: 'start it in the background',
-    text: `Starts a daemon that outlives its terminal, and waits until it holds the PID file.
-What it writes to stdout and stderr is appended to a log: the PID file's name with
-.log in place of .pid. If it does not get there, it is ended, and the last lines of
-its stderr are told.`,
+    text: `Starts a daemon that outlives its terminal, and waits until it holds the PID
+file. Its stdout and stderr are appended to a log file: the PID file's name with
+.log in place of .pid. If it does not hold the PID file in time, it is ended,
+and the last lines of its stderr are printed.`,
     options: ['log', 'cwd', 'timeout'],
-    exitStatus: '0 started;  1 failed, or it runs already;  2 wrong usage',
+    exitStatus: `0 started;  1 failed, or it runs already;  2 wrong usage;
+             ${INTERRUPTED}`,
   },
   restart: {
     synopsis: '<pid-file> [options] -- <command> [<argument>...]',
     summary: 'stop it if it runs, and start it',
-    text: `As stop and then start. It is not started if it cannot be stopped.`,
+    text: `Stops the daemon, if it runs, and then starts it, but not if it cannot be
+stopped. The time of --timeout applies to each of the two.`,
     options: ['signal', 'kill', 'no-verify', 'insecure', 'log', 'cwd', 'timeout'],
-    exitStatus: '0 started;  1 failed, or it still runs;  2 wrong usage',
+    exitStatus: `0 started;  1 failed, or it still runs;  2 wrong usage;
+             ${INTERRUPTED}`,
   },
   reload: {
     synopsis: '<pid-file>...',
     summary: 'send SIGHUP',
-    text: `Sends SIGHUP to the daemon of each PID file, to read its configuration again. It
-ends a daemon that has no handler for it.`,
+    text: `Sends SIGHUP to the daemon of each PID file, which asks it to read its
+configuration again. A daemon that has no handler for it is ended by it.`,
     options: ['no-verify', 'insecure'],
     exitStatus: DONE_OR_NOT,
   },
@@ -149,7 +155,7 @@ Exit status: ${exitStatus}
   return `Usage: daemoniker <command> <pid-file> [options]
 
 ${lines.join('\n')}
-  ${'help [<command>]'.padEnd(36)} print this, or that of a command
+  ${'help [<command>]'.padEnd(36)} print this help, or that of a command
 
 Options:
 ${describeOptions([...EVERYWHERE, 'version'])}

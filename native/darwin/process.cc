@@ -43,6 +43,7 @@ int Describe(int64_t pid, Handle, Description* description) {
   description->started_at_ms =
       static_cast<double>(started.tv_sec) * 1e3 + static_cast<double>(started.tv_usec) / 1e3;
   description->birth = description->started_at_ms;
+  description->parent = info.kp_eproc.e_ppid;
   return 0;
 }
 

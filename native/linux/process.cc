@@ -86,6 +86,7 @@ const char* StatField(const std::string& stat, int number) {
 
 bool ParseStat(const std::string& stat, Description* description) {
   const char* state = StatField(stat, 3);
+  const char* parent = StatField(stat, 4);
   const char* threads = StatField(stat, 20);
   const char* started = StatField(stat, 22);
   if (started == nullptr) return false;
@@ -95,6 +96,7 @@ bool ParseStat(const std::string& stat, Description* description) {
   // In clock ticks since boot.
   const double ticks = static_cast<double>(std::strtoull(started, nullptr, 10));
   description->birth = ticks;
+  description->parent = std::strtoll(parent, nullptr, 10);
   description->started_at_ms = BootedAt() + ticks * 1e3 / static_cast<double>(sysconf(_SC_CLK_TCK));
   return true;
 }

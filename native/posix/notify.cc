@@ -1,20 +1,19 @@
 #include "notify.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 
 #include "posix/descriptor.h"
+#include "posix/socket.h"
 
 namespace daemoniker {
 
-int NotifySupervisor(const std::string& socket, const std::string& message) {
+int NotifySupervisor(const std::string& socket, const std::string& message, bool waits) {
   struct sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   // An abstract name has no zero byte at its end.
@@ -25,14 +24,13 @@ int NotifySupervisor(const std::string& socket, const std::string& message) {
   const auto length = static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) +
                                              socket.size() + (is_abstract ? 0 : 1));
 
-  const Descriptor own(::socket(AF_UNIX, SOCK_DGRAM, 0));
+  const Descriptor own(OpenDatagramSocket());
   if (!own.valid()) return -errno;
-  fcntl(own.get(), F_SETFD, FD_CLOEXEC);
   const struct timeval patience = {1, 0};
   setsockopt(own.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   for (;;) {
     // A datagram raises no SIGPIPE.
-    if (sendto(own.get(), message.data(), message.size(), 0,
+    if (sendto(own.get(), message.data(), message.size(), waits ? 0 : MSG_DONTWAIT,
                reinterpret_cast<const struct sockaddr*>(&address), length) >= 0) {
       return 0;
     }

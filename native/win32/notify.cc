@@ -4,6 +4,6 @@
 
 namespace daemoniker {
 
-int NotifySupervisor(const std::string&, const std::string&) { return uv::kEnotsup; }
+int NotifySupervisor(const std::string&, const std::string&, bool) { return uv::kEnotsup; }
 
 }  // namespace daemoniker

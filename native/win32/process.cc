@@ -81,17 +81,20 @@ bool IsCritical(int64_t pid) {
 }
 
 // 0 when nobody can tell.
-int64_t ParentOf(int64_t pid) {
+int64_t ParentOf(HANDLE process) {
   // PROCESS_BASIC_INFORMATION, whose last member older headers call Reserved3.
   struct {
     PVOID exit_status, peb, affinity, priority;
     ULONG_PTR pid, parent;
   } basic = {};
-  const Opened process(pid, kNoHandle);
-  const bool known =
-      process.error() == 0 && NtQueryInformationProcess(process.get(), ProcessBasicInformation,
-                                                        &basic, sizeof basic, nullptr) >= 0;
+  const bool known = NtQueryInformationProcess(process, ProcessBasicInformation, &basic,
+                                               sizeof basic, nullptr) >= 0;
   return known ? static_cast<int64_t>(basic.parent) : 0;
+}
+
+int64_t ParentOf(int64_t pid) {
+  const Opened process(pid, kNoHandle);
+  return process.error() == 0 ? ParentOf(process.get()) : 0;
 }
 
 bool StartedNoLater(int64_t pid, int64_t other_pid) {
@@ -165,6 +168,7 @@ int Describe(int64_t pid, Handle handle, Description* description) {
   description->zombie = HasEnded(process.get());
   description->started_at_ms = MillisecondsSinceEpoch(started);
   description->birth = description->started_at_ms;
+  description->parent = ParentOf(process.get());
   return 0;
 }
 

@@ -6,8 +6,8 @@ import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
 import { contentHeldBy } from '../support/pid_file';
 import { asRoot } from '../support/nobody';
-import { onNodeOnLinux, onUnix, withCommand, withExitStatus } from '../support/platform';
-import { isAlive } from '../support/processes';
+import { onNode, onNodeOnLinux, onUnix, withCommand, withExitStatus } from '../support/platform';
+import { eventually, isAlive } from '../support/processes';
 import { run } from '../support/program';
 import { IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
 import { commandLine } from '../support/shell';
@@ -86,7 +86,11 @@ describe('usage', () => {
     [['send', 'x.pid', '-HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
     [['send', 'x.pid', '999'], "Unknown signal '999'."],
     [['send', 'x.pid', 'SIGTERM', 'more'], "Unexpected 'more'."],
-    [['send', '-HUP', 'x.pid', '-9'], 'Unknown option -9.'],
+    [['send', '-HUP', 'x.pid', '-9'], "Unexpected '-9'."],
+    [['send', '-KILL', 'x.pid', '--signal', 'HUP'], "Unexpected '--signal'."],
+    [['send', '-s', 'KILL', 'x.pid', '-HUP'], "Unexpected '-HUP'."],
+    [['send', '-s', 'HUP', 'x.pid', 'KILL'], "Unexpected 'KILL'."],
+    [['send', 'x.pid', '-s'], '-s needs <signal>.'],
     [['send', '-HUP', 'x.pid', '9'], "Unexpected '9'."],
     [['stop', 'x.pid', '-HUP'], "'stop' has no option -HUP; did you mean --signal HUP?"],
     [['stop', 'x.pid', '--signal', 'HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
@@ -167,6 +171,41 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     expect(stdout).not.toContain('\u001B');
     expect(stdout.match(/\n/g)).toHaveLength(1);
     expect(stdout.length).toBeLessThan(pidFile.length + 250);
+  });
+
+  onNode.test('tells nothing of a process that has its number now', async () => {
+    const { pid } = await daemon();
+    // Between the look at the daemon and the one at its program.
+    const reuse = join(directory, 'reuse.cjs');
+    writeFileSync(
+      reuse,
+      `const native = require('node-gyp-build')(${JSON.stringify(ROOT)});
+      native.processDetails = (pid, handle) => {
+        process.kill(pid, 'SIGKILL');
+        for (;;) {
+          const { error, zombie } = native.describeProcess(pid, handle);
+          if (error !== undefined || zombie) break;
+        }
+        return { command: 'an innocent', user: 'somebody', suspended: false };
+      };`,
+    );
+    const [command = '', ...words] = COMMAND;
+    const preloaded = [command, '--require', reuse, ...words];
+    const env = { ...process.env, NODE_PATH: join(ROOT, 'node_modules') };
+    const status = new Fixture([...preloaded, 'status', pidFile, '--json'], { env });
+    const { stdout, stderr } = await status.end();
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({ pid, program: null, user: null });
+  });
+
+  asRoot.test('tells whose it is, however long that entry of the user database is', async () => {
+    await daemon();
+    const users = join(directory, 'passwd');
+    writeFileSync(users, `root:x:0:0:${'x'.repeat(20_000)}:/root:/bin/sh\n`);
+    const mounting = `mount --bind ${commandLine([users])} /etc/passwd && exec "$@"`;
+    const wrapper = ['unshare', '--mount', 'sh', '-c', mounting, 'sh'];
+    const status = new Fixture([...wrapper, ...COMMAND, 'status', pidFile, '--json']);
+    expect(JSON.parse((await status.end()).stdout)).toMatchObject({ user: 'root' });
   });
 
   test('of several: a line each, and the highest exit status', async () => {
@@ -297,6 +336,9 @@ describe('send', () => {
     [['15'], 'SIGTERM'],
     [['-INT'], 'SIGINT'],
     [['-15'], 'SIGTERM'],
+    [['-s', 'INT'], 'SIGINT'],
+    [['--signal', 'SIGINT'], 'SIGINT'],
+    [['--signal=2'], 'SIGINT'],
   ])('%p', async (args, name) => {
     const fixture = await daemon();
     const { code, stdout, stderr } = await daemoniker('send', pidFile, ...args);
@@ -312,6 +354,8 @@ describe('send', () => {
     const fixture = await daemon();
     expect(await daemoniker('send', '-INT', '--', pidFile)).toMatchObject({ code: 0 });
     expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGINT' });
+    expect(await daemoniker('send', '-s', 'TERM', pidFile)).toMatchObject({ code: 0 });
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGTERM' });
   });
 
   test('to nobody is an error of one line', async () => {
@@ -325,6 +369,13 @@ describe('send', () => {
     const { code, stdout, stderr } = await daemoniker('send', '--json', pidFile);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({ command: 'send', error: { code: 'ENOENT' } });
+  });
+
+  test('no control character reaches a terminal in JSON either', async () => {
+    const odd = join(directory, 'odd\u009B31m\u2028\u007F.pid');
+    const { stdout } = await daemoniker('send', '--json', odd);
+    expect(stdout).toMatch(/^[\x20-\x7E]+\n$/);
+    expect(JSON.parse(stdout)).toMatchObject({ pidFile: odd, error: { code: 'ENOENT' } });
   });
 
   test('never to an innocent', async () => {
@@ -469,6 +520,22 @@ describe('stop', () => {
     );
   });
 
+  onUnix.test('says so when the supervisor needs a moment for it', async () => {
+    const fixture = join(ROOT, 'test', 'fixtures', 'daemon.cjs');
+    const words = [...RUNTIME, fixture, pidFile, JSON.stringify({ sigterm: 'exit' })];
+    const supervisor = new Fixture(['sh', '-c', `while :; do ${commandLine(words)}; done`]);
+    await supervisor.hears('ready');
+    let told = '';
+    // On a busy machine the next one may take longer than is waited for it.
+    for (let attempt = 1; attempt <= 10 && told === ''; attempt++) {
+      told = (await daemoniker('stop', pidFile)).stderr;
+      const { pid } = await supervisor.hears('ready');
+      if (told !== '')
+        expect(told).toContain(`${pidFile}: running again as process ${pid as number} `);
+    }
+    expect(told).not.toBe('');
+  });
+
   test('says that it is waiting, and that it was in vain', async () => {
     const { pid } = await daemon({ sigterm: 'ignore' });
     const { code, stdout, stderr } = await daemoniker('stop', pidFile, '--timeout', '1');
@@ -485,6 +552,16 @@ describe('stop', () => {
     expect({ code, stdout }).toEqual({
       code: 0,
       stdout: `${pidFile}: process ${fixture.pid} did not end within 0.1 s and was killed\n`,
+    });
+    await fixture.end();
+  });
+
+  test('--signal KILL: it was not asked before', async () => {
+    const fixture = await daemon();
+    const { code, stdout } = await daemoniker('stop', pidFile, '--signal', 'KILL');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `${pidFile}: process ${fixture.pid} was killed\n`,
     });
     await fixture.end();
   });
@@ -525,6 +602,79 @@ describe('stop', () => {
     expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 0, stdout: why });
     expect(isAlive(fixture.pid)).toBe(true);
   });
+});
+
+onUnix('start, interrupted', () => {
+  const started = (): string => join(directory, 'started');
+  const asked = (): string => join(directory, 'asked');
+  const pid = (): number => Number(readFileSync(started(), 'utf8'));
+
+  /** To start what never holds the PID file, and does not end by SIGTERM. */
+  function words(...options: string[]): string[] {
+    const script =
+      "trap 'echo > asked' TERM; echo $$ > new; mv new started; while :; do sleep 0.01; done";
+    const daemon = ['sh', '-c', script];
+    return [...COMMAND, 'start', pidFile, '--cwd', directory, ...options, '--', ...daemon];
+  }
+
+  async function starting(...options: string[]): Promise<Fixture> {
+    const command = new Fixture(words(...options));
+    await eventually('it is started', () => existsSync(started()));
+    return command;
+  }
+
+  // Nothing else knows of it.
+  afterEach(() => {
+    if (existsSync(started()) && isAlive(pid())) process.kill(pid(), 'SIGKILL');
+  });
+
+  test.each([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s ends what was started', async (signal, code) => {
+    const command = await starting();
+    command.kill(signal);
+    expect(await command.end()).toEqual({
+      ...{ code, signal: null, stdout: '' },
+      stderr: expect.stringContaining(
+        `'${pidFile}' was interrupted by ${signal}; what was started has been ended\n`,
+      ) as string,
+    });
+    expect(isAlive(pid())).toBe(false);
+  });
+
+  test('again and again: what was started is ended all the same', async () => {
+    const command = await starting();
+    command.kill('SIGINT');
+    await eventually('it is being ended', () => existsSync(asked()));
+    for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) command.kill(signal);
+    expect(await command.end()).toMatchObject({ code: 130, signal: null });
+    expect(isAlive(pid())).toBe(false);
+  });
+
+  test('as JSON', async () => {
+    const command = await starting('--json');
+    command.kill('SIGTERM');
+    const { code, stdout, stderr } = await command.end();
+    expect({ code, stderr }).toEqual({ code: 143, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      ...{ command: 'start', pidFile },
+      error: { code: 'ABORT_ERR', message: expect.stringContaining('SIGTERM') as string },
+    });
+  });
+
+  withCommand('script', '-qec', 'true', '/dev/null').test(
+    'by the end of its terminal, on which nothing can be said any more',
+    async () => {
+      const command = `exec ${commandLine(words())}`;
+      const terminal = new Fixture(['script', '-qec', command, '/dev/null']);
+      await terminal.until('it waits', () => terminal.stdout.includes('waiting for it to start'));
+      terminal.kill('SIGKILL');
+      await terminal.end();
+      await eventually('it is ended', () => !isAlive(pid()));
+    },
+  );
 });
 
 describe('reload', () => {
@@ -586,6 +736,17 @@ withCommand(
     const plain = await onTerminal({ NO_COLOR: '1' }, 'status', pidFile);
     expect(plain.stdout).toContain('running');
     expect(plain.stdout).not.toContain('\u001B[');
+  });
+
+  withExitStatus.test('a daemon that has crashed while it stopped is no success', async () => {
+    await daemon({ sigterm: 'raise' });
+    expect((await onTerminal({}, 'stop', pidFile)).stdout).toContain('\u001B[32mprocess');
+    const fixture = await daemon();
+    const stop = onTerminal({}, 'stop', pidFile);
+    await fixture.hears('handled');
+    fixture.child.kill('SIGKILL');
+    const { stdout } = await stop;
+    expect(stdout).toContain(`\u001B[33mprocess ${fixture.pid} has ended (SIGKILL)`);
   });
 
   test('no colour crosses the end of a line, whatever a path or a file holds', async () => {

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { notify } from '../..';
 import { caught } from '../support/caught';
 import { directory } from '../support/each_test';
-import { Fixture, start } from '../support/fixture';
+import { Fixture, SOON_MS, start } from '../support/fixture';
+import { HOLD, holdingCalls } from '../support/held_calls';
 import { AS_NOBODY, asRoot } from '../support/nobody';
-import { onLinux, onUnix, withTools } from '../support/platform';
+import { onLinux, onNode, onUnix, withTools } from '../support/platform';
 import { startProgram } from '../support/processes';
 import { run } from '../support/program';
 
@@ -72,26 +73,34 @@ withTools('python3')('notify()', () => {
     }
   });
 
-  onUnix.test('a shutdown says that it stops, and how long it may take', async () => {
-    const socket = join(directory, 'notify');
-    const supervisor = await listen(socket);
-    const env = { ...process.env, NOTIFY_SOCKET: socket };
-    const daemon = run(
-      ({ daemoniker, signalMyself }) => {
-        delete process.env['SYSTEMD_EXEC_PID'];
-        delete process.env['WATCHDOG_PID'];
-        new daemoniker.SignalHandler1(null, { shutdown: 3000 }).start();
-        setInterval(() => undefined, 1000);
-        signalMyself('SIGTERM');
-      },
-      [],
-      { env },
-    );
-    expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
-    expect(await supervisor.hears('heard')).toMatchObject({
-      text: 'STOPPING=1\nEXTEND_TIMEOUT_USEC=5000000',
-    });
-  });
+  onUnix.test.each([
+    [3000, '5000000'],
+    [2_147_483_647, '2147483647000'], // the most that can be asked for
+  ] as const)(
+    'a shutdown says that it stops, and how long it may take: %s',
+    async ([within, asked]) => {
+      const socket = join(directory, 'notify');
+      const supervisor = await listen(socket);
+      const env = { ...process.env, NOTIFY_SOCKET: socket };
+      const daemon = run(
+        ({ daemoniker, signalMyself, args }) => {
+          delete process.env['SYSTEMD_EXEC_PID'];
+          delete process.env['WATCHDOG_PID'];
+          new daemoniker.SignalHandler1(null, { shutdown: Number(args[0]) }).start();
+          setInterval(() => undefined, 1000);
+          signalMyself('SIGTERM');
+        },
+        [String(within)],
+        { env },
+      );
+      expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+      process.env['NOTIFY_SOCKET'] = socket;
+      notify('STATUS=over'); // in case that nothing was said
+      expect(await supervisor.hears('heard')).toMatchObject({
+        text: `STOPPING=1\nEXTEND_TIMEOUT_USEC=${asked}`,
+      });
+    },
+  );
 
   onUnix.test('the end of `await using` says nothing: the service goes on', async () => {
     const socket = join(directory, 'notify');
@@ -178,6 +187,80 @@ withTools('python3')('notify()', () => {
       ]);
     },
   );
+
+  // As under another supervisor within a service, which passes on what it was told itself.
+  onUnix.test.each(['SYSTEMD_EXEC_PID', 'WATCHDOG_PID'])(
+    'a shutdown, and a watchdog, speak where %s alone shows that this is the service',
+    async (name) => {
+      const socket = join(directory, 'notify');
+      const supervisor = await listen(socket);
+      const env = { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '1000000000' };
+      const daemon = run(
+        ({ daemoniker, args: [name = ''] }) => {
+          Object.assign(process.env, { SYSTEMD_EXEC_PID: '1', WATCHDOG_PID: '1' });
+          process.env[name] = String(process.pid);
+          const handler = new daemoniker.SignalHandler1(null, { shutdown: true, watchdog: true });
+          handler.start();
+          void handler.shutDown();
+        },
+        [name],
+        { env },
+      );
+      expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+      expect(await supervisor.hears('heard')).toMatchObject({ text: 'WATCHDOG=1' });
+      expect(await supervisor.hears('heard')).toMatchObject({
+        text: expect.stringContaining('STOPPING=1') as string,
+      });
+    },
+  );
+
+  onLinux.test('a watchdog does not wait for a supervisor that does not read', async () => {
+    const socket = join(directory, 'notify');
+    const supervisor = await listen(socket);
+    process.env['NOTIFY_SOCKET'] = socket;
+    supervisor.kill('SIGSTOP');
+    const fill = (): void => {
+      for (;;) notify('STATUS=more');
+    };
+    expect(fill).toThrow(/EAGAIN/);
+    const daemon = run(
+      ({ daemoniker, say }) => {
+        process.env['WATCHDOG_PID'] = String(process.pid);
+        const begun = performance.now();
+        // Each start speaks at once. If that took a second, all would take a minute.
+        for (let round = 0; round < 60; round++) {
+          new daemoniker.SignalHandler1(null, { watchdog: true }).start().stop();
+        }
+        say('done', { milliseconds: performance.now() - begun });
+      },
+      [],
+      { env: { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '1000000000' } },
+    );
+    const { milliseconds } = await daemon.hears('done');
+    expect(milliseconds).toBeLessThan(SOON_MS);
+  });
+
+  // Other runtimes make such calls whenever they like.
+  onNode('the runtime', () => {
+    holdingCalls.test('no child of another thread inherits the socket', async () => {
+      const socket = join(directory, 'notify');
+      const supervisor = await listen(socket);
+      // F_SETFD: until that call a socket would be inherited. The runtime makes some at its start.
+      const session = start('session', [], {
+        wrapper: ['python3', HOLD, 'fcntl:2', '--'],
+        env: { ...process.env, NOTIFY_SOCKET: socket },
+      });
+      session.tell(JSON.stringify(['1']));
+      for (;;) {
+        const { event, by } = await session.hearsAny('held', 'value');
+        if (event === 'value') break;
+        process.kill(by as number, 'SIGUSR1');
+      }
+      session.tell(JSON.stringify(["notify('READY=1')"]));
+      expect(await session.hearsAny('held', 'value')).toMatchObject({ value: true });
+      expect(await supervisor.hears('heard')).toMatchObject({ text: 'READY=1' });
+    });
+  });
 
   onUnix.test.each([
     ['nothing', 'ENOENT', 'no such file'],

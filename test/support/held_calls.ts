@@ -5,7 +5,7 @@ import { withCommand } from './platform';
 import { FIXTURES } from './runtime';
 import { Session } from './session';
 
-const HOLD = join(FIXTURES, 'hold.py');
+export const HOLD = join(FIXTURES, 'hold.py');
 
 /** Needs python3, and Linux 5.5. */
 export const holdingCalls = withCommand('python3', HOLD, 'renameat2', '--', 'true');
