@@ -1,9 +1,10 @@
 // The command line: daemoniker <command> <pid-file>.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { printable } from '../errors';
 import { findCommand, parse } from './arguments';
 import { RUN } from './commands';
-import { Output, printable } from './output';
+import { Output } from './output';
 import { UsageError, toCommandName, usage } from './usage';
 
 const WRONG_USAGE = 2;

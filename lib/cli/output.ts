@@ -1,5 +1,6 @@
 // How the command line tells its results: to a person, or as JSON, one object a line.
 import type { WriteStream } from 'node:tty';
+import { printable } from '../errors';
 
 const COLOURS = { good: 32, bad: 31, warning: 33 } as const;
 const QUIET_MS = 200;
@@ -94,20 +95,6 @@ export class Output {
 }
 
 const CLEAR_LINE = '\r\u001B[2K';
-
-/**
- * In one line, and nothing that a terminal would obey: names of files and of programs, and what a file
- * holds, may be anything.
- */
-export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- those are what it is about
-  return text.replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g, (character) => {
-    const code = character.charCodeAt(0).toString(16);
-    return NAMED[character] ?? `\\u${code.padStart(4, '0')}`;
-  });
-}
-
-const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /** One line of text. Colours on a terminal that has them; `hasColors()` knows NO_COLOR and its like. */
 function paint(

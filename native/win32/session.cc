@@ -31,14 +31,14 @@ std::vector<int64_t> Members(Id id) {
   return {};
 }
 
-// One of its processes, and no other that has got the number since.
+// One of its processes, and no other that has got the number since. By its list: IsProcessInJob()
+// asks for more rights under Wine than the handle may have.
 class Member {
  public:
   Member(Id id, int64_t pid) {
-    BOOL contains = FALSE;
-    valid_ = process::Open(pid, &handle_) == 0 &&
-             IsProcessInJob(reinterpret_cast<HANDLE>(handle_), JobOf(id), &contains) &&
-             contains != FALSE;
+    if (process::Open(pid, &handle_) != 0) return;
+    // Asked while the handle keeps the number from being used again.
+    for (const int64_t member : Members(id)) valid_ = valid_ || member == pid;
   }
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
@@ -49,7 +49,7 @@ class Member {
 
  private:
   process::Handle handle_ = process::kNoHandle;
-  bool valid_;
+  bool valid_ = false;
 };
 
 }  // namespace
