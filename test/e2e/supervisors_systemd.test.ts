@@ -1,10 +1,10 @@
 // Daemons under a real systemd: rows of the table in docs/supervisors.md, by the names that they have
 // there. More of them are in notify_systemd.test.ts and systemd.test.ts.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { directory, pidFile } from '../support/each_test';
 import { FOR_NOBODY, asRoot } from '../support/nobody';
-import { RUNTIME } from '../support/runtime';
+import { ROOT, RUNTIME } from '../support/runtime';
 import { commandLine } from '../support/shell';
 import { CLI, daemon, gracefully, saidLines } from '../support/supervised';
 import { shellScript, underSystemd, withSystemd } from '../support/systemd';
@@ -102,6 +102,11 @@ Delegate=yes
         const { root } = FOR_NOBODY;
         const file = '/run/mine/test.pid';
         const stop = [...RUNTIME, join(root, 'dist', 'cli.js'), 'stop', file];
+        // Parts of this package and the runtime may lie in the /tmp that `PrivateTmp=` hides.
+        const needed = [ROOT, root, ...RUNTIME.filter(isAbsolute).map((path) => dirname(path))];
+        const paths = [...new Set(needed)].map((path) =>
+          JSON.stringify(path).replaceAll('%', '%%'),
+        );
         const unit = `[Service]
 Type=exec
 ExecStart=${run(daemon({ root, file }))}
@@ -109,6 +114,7 @@ ExecStop=${run(stop)}
 DynamicUser=yes
 RuntimeDirectory=mine
 BindPaths=${directory}
+BindReadOnlyPaths=${paths.join(' ')}
 NoNewPrivileges=yes
 PrivateDevices=yes
 PrivateTmp=yes
