@@ -6,7 +6,7 @@ import { alsoEnd, directory, pidFile } from './each_test';
 import { Fixture } from './fixture';
 import { eventually } from './processes';
 import { ROOT, RUNTIME } from './runtime';
-import { commandLine } from './shell';
+import { commandLine, scriptText } from './shell';
 
 export const CLI: readonly string[] = [...RUNTIME, join(ROOT, 'dist', 'cli.js')];
 
@@ -58,7 +58,7 @@ export function daemon({
 /** A script of the shell; supervisors quote words in their own ways. */
 export function script(name: string, text: string): string {
   const file = join(directory, name);
-  writeFileSync(file, `#!/bin/sh\n${text}\n`);
+  writeFileSync(file, scriptText(text));
   chmodSync(file, 0o755);
   return file;
 }

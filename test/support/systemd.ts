@@ -5,7 +5,7 @@ import { directory } from './each_test';
 import { Fixture } from './fixture';
 import { withTools } from './platform';
 import { eventually } from './processes';
-import { commandLine } from './shell';
+import { commandLine, scriptText } from './shell';
 
 const SYSTEMD = ['/usr/lib/systemd/systemd', '/lib/systemd/systemd'].find((path) =>
   existsSync(path),
@@ -60,9 +60,6 @@ let scripts = 0;
 /** What a unit says to run a script of the shell, whatever stands in it (see systemd.service(5)). */
 export function shellScript(script: string): string {
   const file = join(directory, `script-${++scripts}.sh`);
-  // systemd gives a service nothing of our environment: which binary to load stands in it.
-  const prebuilds = process.env['PREBUILDS_ONLY'];
-  const exported = prebuilds === undefined ? '' : `export PREBUILDS_ONLY=${prebuilds}\n`;
-  writeFileSync(file, exported + script);
+  writeFileSync(file, scriptText(script));
   return `/bin/sh ${JSON.stringify(file).replaceAll('%', '%%').replaceAll('$', '$$$$')}`;
 }
