@@ -13,6 +13,7 @@ import { IDLE_MS, measureIdle } from './idle.mjs';
 import { measureFirst, measureLatency, measureRuntimes } from './latency.mjs';
 import { measureLoad } from './load.mjs';
 import { BUSY_MS, SENDERS, measureNamed } from './named.mjs';
+import { measureNotify } from './notify.mjs';
 import { buildFloor, buildPeers, buildSender } from './peers.mjs';
 import { toChart } from './plot.mjs';
 import { measureSend } from './send.mjs';
@@ -43,6 +44,7 @@ const named = process.platform === 'linux' ? await measureNamed() : null;
 const start = measureStart(rounds);
 const growth = await measureGrowth();
 const send = await measureSend(rounds);
+const notified = await measureNotify(rounds);
 const load = measureLoad(rounds);
 const limits = await measureLimits(rounds);
 const wakeUps = process.platform === 'linux' ? await measureIdle() : null;
@@ -118,6 +120,10 @@ if (named !== null) {
     figures.push([what, percent(share), '≥ 85 %', share >= 0.85]);
   }
 }
+if (notified !== null) {
+  const ratio = notified[1].p50Ratio;
+  figures.push(['`notify()`', `${ratio.toFixed(4)} ×`, '≤ 0.01 ×', ratio <= 0.01]);
+}
 if (wakeUps !== null) {
   figures.push([
     `wake-ups of our threads, idle for ${IDLE_MS / 1000} s`,
@@ -137,7 +143,7 @@ Machine: ${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() 
 
 ## The figures to reach
 
-Against \`process.on\`, against \`readFileSync\` + \`process.kill\`, against a bare \`node\`.
+Against \`process.on\`, against \`readFileSync\` + \`process.kill\`, against a bare \`node\`, against \`systemd-notify\`.
 
 | | measured | to reach | |
 | --- | --- | --- | --- |
@@ -214,7 +220,17 @@ takes as long as reading the file. Tried or considered:
 - What was found about the file handed to JavaScript as arguments, not as an object: − 2 µs; not done.
 - A second lock whose holder fcntl(2) names (\`l_pid\`), for one call less: on network and FUSE file
   systems that may be a process of another machine, which \`send()\` would hit; not done.
+${
+  notified === null
+    ? ''
+    : `
+## notify()
 
+${sendTable(notified)}
+
+The command is a process of its own, for which \`spawnSync()\` waits.
+`
+}
 ## Loading
 
 | | p50 | more |
