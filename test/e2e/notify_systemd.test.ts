@@ -116,6 +116,30 @@ StandardError=file:${join(directory, 'stderr')}`,
       expect(said).toBe('ActiveState=active\nActiveState=active\n');
     });
 
+    // The command ends when the service has said that it reloads.
+    test('`systemctl reload` waits until it is ready again, with ExecReload=', async () => {
+      const said = await underSystemd(
+        {
+          'mine.service': service(
+            `const reload = () => {
+              notify({ reloading: true });
+              fs.writeFileSync(file('reloading'), '');
+              setTimeout(() => {
+                fs.writeFileSync(file('reloaded'), '');
+                notify({ ready: true });
+              }, 1000);
+            };
+            new SignalHandler1(null, { signals: { SIGHUP: reload } }).start();
+            notify({ ready: true });`,
+            `ExecReload=${shellScript(`kill -HUP $MAINPID
+            until [ -e ${commandLine([join(directory, 'reloading')])} ]; do sleep 0.01; done`)}`,
+          ),
+        },
+        `systemctl start mine; systemctl reload mine && ls ${commandLine([directory])} | grep reloaded`,
+      );
+      expect(said).toBe('reloaded\n');
+    });
+
     only('needs systemd 253', version >= 253).test(
       '`systemctl reload` waits until it is ready again, with Type=notify-reload',
       async () => {
