@@ -1,6 +1,7 @@
 // Starting a daemon in the background, and telling whether it has started.
 import type { ChildProcess } from 'node:child_process';
 import {
+  accessSync,
   closeSync,
   constants,
   fstatSync,
@@ -11,7 +12,7 @@ import {
   watch,
   type Stats,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { toOptions, toPath } from './arguments';
 import {
   LaunchError,
@@ -228,7 +229,7 @@ class Started {
       const holder = findHolder(path);
       if (typeof holder === 'number') {
         if (this.#contains(holder)) return holder;
-        throw locked(path, holder);
+        throw heldByOther(path, holder);
       }
       // A shell that leaves its child in the background ends well, and is not the daemon.
       const mayGoOn = this.#exit?.code === 0 && this.#members().length > 0;
@@ -347,6 +348,16 @@ function notEnded(path: string, pids: readonly number[], cause: unknown): Launch
   );
 }
 
+/** It was free when this one was started. */
+function heldByOther(path: string, pid: number): PidFileError {
+  return new PidFileError(
+    `'${path}' is held by process ${pid}, which was started by somebody else, or has left the session of what was started`,
+    'ERR_PID_FILE_LOCKED',
+    path,
+    { pid },
+  );
+}
+
 /** Which process the file means; `null` if it does not exist yet, or what is wrong with it. */
 function findHolder(path: string): number | PidFileError | null {
   try {
@@ -421,15 +432,24 @@ class Log {
   constructor(path: string, isDefault: boolean) {
     this.#path = path;
     const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL } = constants;
-    // Windows has no such flags. With O_NONBLOCK a FIFO is an error, and not waited for.
+    // Windows has no such flags. With O_NONBLOCK a FIFO that nobody reads is an error, and not waited for.
     const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
-    const flags = O_WRONLY | O_APPEND | O_CREAT | (isDefault ? O_NOFOLLOW | O_NONBLOCK : 0);
+    const flags = O_WRONLY | O_APPEND | O_CREAT | (isDefault ? O_NOFOLLOW : 0);
+    let descriptor: number;
+    let status: Stats;
     try {
-      [this.descriptor, this.#wasThere] = open(path, flags, O_EXCL);
+      [descriptor, this.#wasThere] = open(path, flags | O_NONBLOCK, O_EXCL);
+      status = fstatSync(descriptor);
+      if (!status.isFile() && !status.isDirectory()) {
+        // What writes to it is to wait for its reader.
+        const waiting = openSync(path, flags);
+        closeSync(descriptor);
+        descriptor = waiting;
+      }
     } catch (error) {
       throw unusable('log file', path, error as NodeJS.ErrnoException);
     }
-    const status = fstatSync(this.descriptor);
+    this.descriptor = descriptor;
     this.size = status.size;
     // Windows opens it.
     const isDirectory = status.isDirectory();
@@ -455,10 +475,12 @@ class Log {
       const now = fstatSync(descriptor);
       const { dev, ino } = fstatSync(this.descriptor);
       if (!now.isFile() || now.dev !== dev || now.ino !== ino) return null;
-      const from = Math.max(this.size, now.size - bytes);
+      // The daemon may have emptied it.
+      const begin = now.size < this.size ? 0 : this.size;
+      const from = Math.max(begin, now.size - bytes);
       const buffer = Buffer.alloc(bytes);
       const text = buffer.toString('utf8', 0, readSync(descriptor, buffer, 0, bytes, from));
-      return from === this.size ? text : `…${text}`;
+      return from === begin ? text : `…${text}`;
     } finally {
       closeSync(descriptor);
     }
@@ -533,6 +555,44 @@ class Output {
   }
 }
 
+/**
+ * Throws what can be known beforehand of the errors of {@link launch}, as far as they are not about the daemon
+ * that runs: before that is stopped. Keeps the log open until it is told not to, as whoever reads a FIFO would be
+ * told of its end otherwise.
+ */
+export function checkStart(pidFile: string, command: string, options: LaunchOptions): () => void {
+  const cwd = resolve(toPath('options.cwd', options.cwd ?? '.'));
+  checkDirectory(cwd);
+  const problem = findProgram(command, cwd);
+  if (problem !== null) throw unstartable(command, problem);
+  const output = Output.open(toLogs(resolve(pidFile), options));
+  output.remove();
+  return () => output.close();
+}
+
+/** `null` if it is there, else why it could not be executed. As execvp(3), and CreateProcess(), look for it. */
+function findProgram(command: string, cwd: string): NodeJS.ErrnoException | null {
+  const isWindows = process.platform === 'win32';
+  const isPath = /[/]/.test(command) || (isWindows && /[\\:]/.test(command));
+  const places = isPath ? [''] : (process.env['PATH'] ?? '').split(delimiter);
+  if (isWindows) places.unshift('');
+  else if (!isPath && process.env['PATH'] === undefined) return null; // the system has a path of its own
+  const endings = isWindows ? ['', '.com', '.exe'] : [''];
+  let problem: NodeJS.ErrnoException | null = null;
+  for (const file of places.flatMap((place) => endings.map((end) => join(place, command + end)))) {
+    const path = resolve(cwd, file);
+    try {
+      if (!statSync(path).isFile()) continue;
+      accessSync(path, constants.X_OK);
+      return null;
+    } catch (error) {
+      // Another place may have it; what may not be executed says more than what is not there.
+      if (problem === null || problem.code === 'ENOENT') problem = error as NodeJS.ErrnoException;
+    }
+  }
+  return problem;
+}
+
 function checkCommand(command: unknown, args: unknown): void {
   if (typeof command !== 'string') throw invalidArgType('command', 'of type string', command);
   if (command === '') throw invalidArgValue('command', 'must not be empty', command);
@@ -574,9 +634,15 @@ function checkDirectory(cwd: string): void {
   });
 }
 
+const UNUSABLE = {
+  EISDIR: 'it is a directory',
+  ENXIO: 'nobody reads from it',
+};
+
 function unusable(what: string, path: string, error: NodeJS.ErrnoException): LaunchError {
   const { errno = 0, code = 'UNKNOWN', syscall } = error;
-  return new LaunchError(`Cannot use ${what} '${path}': ${explainSystemError(errno)}`, code, {
+  const why = explainSystemError(errno, UNUSABLE);
+  return new LaunchError(`Cannot use ${what} '${path}': ${why}`, code, {
     errno,
     path,
     ...(syscall === undefined ? {} : { syscall }),

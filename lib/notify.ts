@@ -1,6 +1,14 @@
 // What a service tells systemd, or another supervisor that speaks its protocol: sd_notify(3).
+import { constants } from 'node:os';
 import { LONGEST_MS, toBoolean, toMilliseconds, toOptions } from './arguments';
-import { NotifyError, explainSystemError, invalidArgType, systemErrorCode } from './errors';
+import {
+  NotifyError,
+  explainSystemError,
+  invalidArgType,
+  invalidArgValue,
+  printable,
+  systemErrorCode,
+} from './errors';
 import { native } from './native';
 
 /** What {@link notify} says, by name. */
@@ -11,7 +19,7 @@ export interface Notification {
   reloading?: boolean | undefined;
   /** It is shutting down. */
   stopping?: boolean | undefined;
-  /** A line for `systemctl status`. */
+  /** A line for `systemctl status`; what is longer than 2048 bytes of UTF-8 is cut. */
   status?: string | undefined;
   /** It is alive: resets the time of `WatchdogSec=`. */
   watchdog?: boolean | undefined;
@@ -25,9 +33,14 @@ export interface Notification {
 const EXPLANATIONS = {
   EAGAIN: 'it has not read its messages for a second',
   ECONNREFUSED: 'nobody reads that socket',
-  EMSGSIZE: 'the message is too long',
+  EMSGSIZE: 'the message is longer than 4096 bytes, which systemd would ignore',
   EPROTOTYPE: 'it is no datagram socket',
 };
+
+/** What is longer, systemd ignores as a whole (NOTIFY_BUFFER_MAX in its sources). */
+const LONGEST_MESSAGE_BYTES = 4096;
+/** Leaves room for all the rest. */
+const LONGEST_STATUS_BYTES = 2048;
 
 const NAMES = ['ready', 'reloading', 'stopping', 'status', 'watchdog', 'extendTimeout'] as const;
 
@@ -42,7 +55,8 @@ const NAMES = ['ready', 'reloading', 'stopping', 'status', 'watchdog', 'extendTi
  *   empty, and always on Windows
  * @throws NotifyError `ENOENT` (no such socket), `ECONNREFUSED` (nobody reads it), `EACCES`,
  *   `ENAMETOOLONG`, `EAGAIN` (the supervisor has not read its messages for a second), `EAFNOSUPPORT`
- *   (neither a path nor an abstract name), or another system error's code
+ *   (neither a path nor an abstract name), `EMSGSIZE` (longer than 4096 bytes of UTF-8, which systemd would
+ *   ignore), or another system error's code
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
  *
  * @example
@@ -53,31 +67,44 @@ const NAMES = ['ready', 'reloading', 'stopping', 'status', 'watchdog', 'extendTi
  * ```
  */
 export function notify(state: string | Notification): boolean {
-  return tell(typeof state === 'string' ? state : toLines(state), true);
+  const lines = typeof state === 'string' ? state : toLines(state);
+  // systemd ignores such a message as a whole.
+  if (lines.includes('\0')) throw invalidArgValue('state', 'must not contain null bytes', state);
+  return tell(lines, true);
 }
 
 function tell(lines: string, waits: boolean): boolean {
-  const socket = process.env['NOTIFY_SOCKET'];
+  const socket = variable('NOTIFY_SOCKET');
   if (socket === undefined || socket === '' || process.platform === 'win32') return false;
   if (lines === '') return true;
+  const message = withTime(lines);
   if (!/^[/@]/.test(socket)) {
     throw new NotifyError(
-      `Cannot notify the supervisor: NOTIFY_SOCKET is '${socket}', which is neither a path nor an ` +
+      `Cannot notify the supervisor: NOTIFY_SOCKET is '${printable(socket)}', which is neither a path nor an ` +
         'abstract name (@…)',
       'EAFNOSUPPORT',
     );
   }
-  const error = native.notifySupervisor(socket, withTime(lines), waits);
+  const isTooLong = Buffer.byteLength(message) > LONGEST_MESSAGE_BYTES;
+  const error = isTooLong
+    ? -constants.errno.EMSGSIZE
+    : native.notifySupervisor(socket, message, waits);
   if (error === 0) return true;
   throw new NotifyError(
-    `Cannot notify the supervisor at '${socket}' (NOTIFY_SOCKET): ` +
+    `Cannot notify the supervisor at '${printable(socket)}' (NOTIFY_SOCKET): ` +
       explainSystemError(error, EXPLANATIONS),
     systemErrorCode(error),
     { errno: error, syscall: 'sendto' },
   );
 }
 
+/** Of the environment: nothing of Object.prototype is one. */
+function variable(name: string): string | undefined {
+  return Object.hasOwn(process.env, name) ? process.env[name] : undefined;
+}
+
 function toLines(state: unknown): string {
+  if (typeof state !== 'object') throw invalidArgType('state', 'of type string or object', state);
   const given = toOptions<Notification>(state, NAMES, 'state');
   const lines: string[] = [];
   const flag = (name: 'ready' | 'reloading' | 'stopping' | 'watchdog', line: string): void => {
@@ -92,13 +119,23 @@ function toLines(state: unknown): string {
       throw invalidArgType('state.status', 'of type string', given.status);
     }
     // A line feed would begin another assignment.
-    lines.push(`STATUS=${given.status.replaceAll('\n', ' ')}`);
+    lines.push(`STATUS=${shortened(given.status.replaceAll('\n', ' '))}`);
   }
   if (given.extendTimeout !== undefined) {
     const time = toMilliseconds('state.extendTimeout', given.extendTimeout, 'of type number');
     lines.push(`EXTEND_TIMEOUT_USEC=${Math.round(time * 1000)}`);
   }
   return lines.join('\n');
+}
+
+function shortened(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= LONGEST_STATUS_BYTES) return text;
+  const ellipsis = '…';
+  const room = LONGEST_STATUS_BYTES - Buffer.byteLength(ellipsis);
+  // Without what is left of a character.
+  const kept = new TextDecoder().decode(bytes.subarray(0, room), { stream: true });
+  return kept + ellipsis;
 }
 
 /** systemd wants to know when a reload began (sd_notify(3), RELOADING=1). */
@@ -112,11 +149,12 @@ function withTime(lines: string): string {
  * not come from a child or a cluster worker, which inherits the socket.
  */
 function isService(): boolean {
-  const { env, pid } = process;
-  if (env['NOTIFY_SOCKET'] === undefined) return false;
+  if (variable('NOTIFY_SOCKET') === undefined) return false;
   // Either may come from a service further up, whose environment was passed on.
-  const told = [env['SYSTEMD_EXEC_PID'], env['WATCHDOG_PID']].filter((one) => one !== undefined);
-  if (told.length > 0) return told.includes(String(pid));
+  const told = [variable('SYSTEMD_EXEC_PID'), variable('WATCHDOG_PID')].filter(
+    (one) => one !== undefined,
+  );
+  if (told.length > 0) return told.includes(String(process.pid));
   // An older systemd (before 248), or podman. A child that Node forked has a channel to its parent.
   return process.send === undefined;
 }
@@ -135,7 +173,7 @@ const STOPPING_MARGIN_MS = 2000;
  * Returns what ends it.
  */
 export function keepWatchdogQuiet(): () => void {
-  const microseconds = Number(process.env['WATCHDOG_USEC']);
+  const microseconds = Number(variable('WATCHDOG_USEC'));
   if (!(microseconds > 0) || !isService()) return () => undefined;
   // sd_watchdog_enabled(3): at half of the time.
   const every = Math.min(microseconds / 2000, LONGEST_MS);

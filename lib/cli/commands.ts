@@ -1,8 +1,9 @@
 // The commands. Nothing here that the library does not do; only how a shell asks for it, and how a
 // person is told.
 import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import { DaemonikerException, LaunchError, type PidFileError, type SignalError } from '../errors';
-import { defaultLog, launch } from '../launch';
+import { checkStart, defaultLog, launch, type LaunchOptions } from '../launch';
 import { send } from '../send';
 import { signalName } from '../signals';
 import { terminate, type Termination } from '../terminate';
@@ -49,10 +50,18 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
     return start(toStart('start', words), output);
   },
 
-  async restart(words, output) {
+  restart(words, output) {
     const request = toStart('restart', words);
-    const stopped = await stopAll('restart', [request.path], words, output);
-    return stopped === 0 ? start(request, output) : stopped;
+    return attempt(request.path, output, async () => {
+      // A slip must not end the one that runs.
+      const release = checkStart(request.path, request.command, toOptions(request));
+      try {
+        const stopped = await stopAll('restart', [request.path], words, output);
+        return stopped === 0 ? await start(request, output) : stopped;
+      } finally {
+        release();
+      }
+    });
   },
 
   status(words, output) {
@@ -85,9 +94,12 @@ async function attempt(
     if (!(error instanceof DaemonikerException)) throw error;
     if (error instanceof LaunchError) {
       const { code, message, exitCode = null, signal = null, stderr = null } = error;
-      // The lines follow, each as one.
-      const summary = stderr ? message.slice(0, -stderr.length).trimEnd() : message;
+      // The lines follow, each as one; in the message they are escaped.
       const lines = stderr ? stderr.split('\n') : [];
+      const summary = message
+        .split('\n')
+        .slice(0, stderr ? -lines.length : undefined)
+        .join('\n');
       output.failure(path, { code, message: summary, exitCode, signal, stderr }, lines);
     } else {
       const { code, message } = error as PidFileError | SignalError;
@@ -176,6 +188,9 @@ function toStart(name: 'start' | 'restart', words: Words): StartRequest {
     if (options.get(option) === '') throw new UsageError(`--${option} must not be empty`, name);
   }
   const log = options.get('log');
+  if (log !== undefined && resolve(log) === resolve(path)) {
+    throw new UsageError('--log must not be the PID file', name);
+  }
   return {
     path,
     command,
@@ -187,8 +202,13 @@ function toStart(name: 'start' | 'restart', words: Words): StartRequest {
   };
 }
 
+const toOptions = ({ isLogGiven, log, cwd }: StartRequest): LaunchOptions => ({
+  cwd,
+  stdout: isLogGiven ? log : undefined,
+});
+
 function start(request: StartRequest, output: Output): Promise<number> {
-  const { path, command, args, seconds, log, isLogGiven, cwd } = request;
+  const { path, command, args, seconds, log } = request;
   return attempt(path, output, async () => {
     const interrupted = new AbortController();
     const interrupt = (signal: NodeJS.Signals): void => interrupted.abort(signal);
@@ -196,10 +216,9 @@ function start(request: StartRequest, output: Output): Promise<number> {
     output.waiting([path], 'it to start', seconds);
     try {
       const { pid } = await launch(path, command, args, {
-        cwd,
+        ...toOptions(request),
         timeout: seconds * 1000,
         abortSignal: interrupted.signal,
-        stdout: isLogGiven ? log : undefined,
       });
       output.waited(path);
       output.result(path, { pid, log }, `started as process ${pid} (log: ${log})`, 'good');

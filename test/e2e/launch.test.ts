@@ -175,6 +175,18 @@ describe('what it starts', () => {
     expect(value).toEqual({ pid: pids()[0] });
   });
 
+  onUnix.test('writes to a FIFO that is read, and waits for its reader', async () => {
+    const fifo = join(directory, 'fifo');
+    spawnSync('mkfifo', [fifo]);
+    const reader = new Fixture(['cat', fifo]);
+    // More than a pipe holds.
+    const code = `fs.writeSync(1, 'x'.repeat(2 ** 20)); ${RUNS}`;
+    expect(await launched(program(code), { stdout: fifo })).toMatchObject({ event: 'returned' });
+    await terminate(pidFile);
+    const { stdout } = await reader.end();
+    expect(stdout).toBe('x'.repeat(2 ** 20));
+  });
+
   test('takes the place of one that was killed', async () => {
     writeFileSync(pidFile, contentHeldBy(process.pid));
     const { value } = await launched(program(RUNS));
@@ -252,12 +264,17 @@ describe('nothing is started', () => {
     });
   });
 
-  onUnix.test('when the log that nobody has named is no regular file', async () => {
-    spawnSync('mkfifo', [log()]);
-    const { code, message } = await launched(program(RUNS));
-    expect(code).toBe('ENXIO');
-    expect(message).toContain(`Cannot use log file '${log()}'`);
-  });
+  onUnix.test.each(['that nobody has named', 'that was asked for'])(
+    'when the log %s is a FIFO that nobody reads',
+    async (which) => {
+      spawnSync('mkfifo', [log()]);
+      const options = which === 'that was asked for' ? { stdout: log() } : {};
+      const { code, message } = await launched(program(RUNS), options);
+      expect(code).toBe('ENXIO');
+      expect(message).toContain(`Cannot use log file '${log()}': ENXIO: nobody reads from it`);
+      expect(pids()).toEqual([]);
+    },
+  );
 
   asRoot.test('when the log that nobody has named is of another user', async () => {
     writeFileSync(log(), '');
@@ -310,6 +327,12 @@ describe('nothing is left running', () => {
     isOver();
   });
 
+  test('when it has emptied its log: what it has said since', async () => {
+    writeFileSync(log(), 'x'.repeat(5000));
+    const code = `fs.truncateSync(${JSON.stringify(log())}); fs.writeSync(2, 'since then'); process.exit(3);`;
+    expect(await launched(program(code))).toMatchObject({ stderr: 'since then' });
+  });
+
   onUnix.test('when a signal ends it', async () => {
     const said = await launched(program("process.kill(process.pid, 'SIGKILL');"), { stdout: null });
     expect(said).toMatchObject({ code: 'ERR_LAUNCH_ENDED', signal: 'SIGKILL' });
@@ -343,6 +366,26 @@ describe('nothing is left running', () => {
       ) as string,
     });
     isOver();
+  });
+
+  test('when it is given up: also what has begun a session of its own, and outlives its parent', async () => {
+    const ready = join(directory, 'ready');
+    const child = program(
+      `process.on('SIGTERM', () => undefined);
+      fs.writeFileSync(${JSON.stringify(ready)}, ''); ${STAYS}`,
+      'child.cjs',
+    );
+    const [command, ...words] = program(
+      `const [command, ...words] = ${JSON.stringify(child)};
+      require('node:child_process').spawn(command, words, { detached: true, stdio: 'ignore' }); ${STAYS}`,
+    );
+    const giveUp = new AbortController();
+    const launching = launch(pidFile, command, words, { abortSignal: giveUp.signal });
+    const said = launching.catch((error: unknown) => error);
+    await eventually('the child runs', () => existsSync(ready));
+    giveUp.abort();
+    expect(await said).toBe(giveUp.signal.reason);
+    expect(pids().filter(isAlive)).toEqual([]);
   });
 
   test('when it claims another file; it is ended as any daemon is', async () => {
@@ -481,6 +524,25 @@ describe('from a shell', () => {
     expect(pids()).toEqual([]);
   });
 
+  test.each([
+    ['no such directory', ['--cwd', 'nowhere'], program, 'Cannot use working directory'],
+    ['no such log', ['--log', join('nowhere', 'log')], program, 'Cannot use log file'],
+    ['no such command', [], () => ['daemoniker-has-no-such-command'], 'no such command'],
+    ['no such file', [], () => [join('.', 'nowhere')], 'no such command'],
+  ] as const)(
+    'restart stops nothing if it cannot start: %s',
+    async (_, options, command, problem) => {
+      const daemon = start('daemon', [pidFile]);
+      await daemon.hears('ready');
+      const args = ['restart', pidFile, ...options, '--', ...command(RUNS)];
+      const { code, stdout, stderr } = await daemoniker(...args).end();
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain(problem);
+      expect(ping(pidFile)).toBe(true);
+      daemon.kill('SIGKILL');
+    },
+  );
+
   test('a start that fails tells the last lines of stderr, each as one', async () => {
     const words = program("console.error('\\u001B[31mno\\nsuch database'); process.exit(3);");
     const { code, stdout, stderr } = await daemoniker('start', pidFile, '--', ...words).end();
@@ -491,7 +553,12 @@ describe('from a shell', () => {
     const json = await daemoniker('start', pidFile, '--json', '--', ...words).end();
     expect(JSON.parse(json.stdout)).toMatchObject({
       command: 'start',
-      error: { code: 'ERR_LAUNCH_ENDED', exitCode: 3, signal: null },
+      error: {
+        code: 'ERR_LAUNCH_ENDED',
+        exitCode: 3,
+        signal: null,
+        message: expect.stringMatching(/The last lines of its output:$/) as string,
+      },
     });
   });
 
@@ -506,6 +573,7 @@ describe('from a shell', () => {
     [['start', '--', 'node'], "'start' needs a PID file."],
     [['start', 'x.pid', '--log', '--', 'node'], '--log needs <file>.'],
     [['start', 'x.pid', '--log=', '--', 'node'], '--log must not be empty.'],
+    [['restart', 'x.pid', '--log=./x.pid', '--', 'node'], '--log must not be the PID file.'],
   ])('a slip gets one line: %p', async (args, problem) => {
     const { code, stdout, stderr } = await daemoniker(...args).end();
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -41,6 +41,16 @@ test('nobody listens: false, and nothing happens', () => {
   expect(notify({ ready: true })).toBe(false);
 });
 
+test('no variable is taken from Object.prototype', () => {
+  delete process.env['NOTIFY_SOCKET'];
+  Object.defineProperty(Object.prototype, 'NOTIFY_SOCKET', { value: '/x', configurable: true });
+  try {
+    expect(notify('READY=1')).toBe(false);
+  } finally {
+    delete (Object.prototype as { NOTIFY_SOCKET?: string }).NOTIFY_SOCKET;
+  }
+});
+
 withTools('python3')('notify()', () => {
   onLinux.test.each(['a path', 'an abstract name'])('speaks to %s', async (kind) => {
     const socket =
@@ -57,6 +67,24 @@ withTools('python3')('notify()', () => {
       text: 'WATCHDOG=1\nSTATUS=two lines\nEXTEND_TIMEOUT_USEC=1500000',
     });
   });
+
+  onLinux.test(
+    'cuts a status so that the rest is heard; a message that is too long is an error',
+    async () => {
+      const socket = join(directory, 'notify');
+      const supervisor = await listen(socket);
+      process.env['NOTIFY_SOCKET'] = socket;
+      notify({ ready: true, status: `a${'ü'.repeat(5000)}` });
+      const text = `READY=1\nSTATUS=a${'ü'.repeat(1022)}…`;
+      expect(await supervisor.hears('heard')).toMatchObject({ text });
+      const longest = `STATUS=${'x'.repeat(4089)}`;
+      expect(notify(longest)).toBe(true);
+      expect(await supervisor.hears('heard')).toMatchObject({ text: longest });
+      expect(() => notify(`${longest}x`)).toThrow(
+        /EMSGSIZE: the message is longer than 4096 bytes/,
+      );
+    },
+  );
 
   onLinux.test('says since when it reloads, by the clock that systemd compares with', async () => {
     const socket = join(directory, 'notify');
@@ -314,7 +342,10 @@ withTools('python3')('notify()', () => {
 });
 
 test.each([
-  [1, 'ERR_INVALID_ARG_TYPE', 'state'],
+  [1, 'ERR_INVALID_ARG_TYPE', 'of type string or object'],
+  [undefined, 'ERR_INVALID_ARG_TYPE', 'of type string or object'],
+  ['READY=1\0', 'ERR_INVALID_ARG_VALUE', 'null bytes'],
+  [{ status: '\0' }, 'ERR_INVALID_ARG_VALUE', 'null bytes'],
   [{ raedy: true }, 'ERR_INVALID_ARG_VALUE', 'did you mean ready?'],
   [{ ready: 1 }, 'ERR_INVALID_ARG_TYPE', 'state.ready'],
   [{ status: 1 }, 'ERR_INVALID_ARG_TYPE', 'state.status'],
