@@ -88,8 +88,9 @@ const TOLD_LINES = 20;
  * not get there, all of its session has been ended when the promise rejects: by SIGTERM, and two seconds later by
  * SIGKILL.
  *
- * A session here is all that has not left it, and all descendants of that, as of su(1) and sudo(8). A program
- * that goes into the background on its own, as setsid(1) does, is no longer part of it. On Windows a job object takes
+ * A session here is all that has not left it, and all descendants of that, as with su(1) and sudo(8). A program
+ * that goes into the background on its own (it calls setsid(2), and its parent ends) is no longer part of it, and
+ * is not ended. On Unix no child that this process starts later inherits its open files either. On Windows a job object takes
  * its place; there, what the daemon starts has no console, and a console program gets a window unless it is
  * started with `windowsHide`. Works in worker threads too.
  *
@@ -281,15 +282,20 @@ class Started {
   #endedEarly(problem: PidFileError | null): LaunchError {
     const { code, signal } = this.#exit ?? { code: null, signal: null };
     const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
-    return this.#failed(`ended ${how} before it held`, 'ERR_LAUNCH_ENDED', problem, {
-      ...(code === null ? {} : { exitCode: code }),
-      ...(signal === null ? {} : { signal }),
-    });
+    return this.#failed(
+      `ended ${how} before it held '${this.#request.path}'`,
+      'ERR_LAUNCH_ENDED',
+      problem,
+      {
+        ...(code === null ? {} : { exitCode: code }),
+        ...(signal === null ? {} : { signal }),
+      },
+    );
   }
 
   #late(timeout: number, problem: PidFileError | null): LaunchError {
     return this.#failed(
-      `was ended, as after ${timeout / 1000} s it did not hold`,
+      `did not hold '${this.#request.path}' within ${timeout / 1000} s, and was ended`,
       'ERR_LAUNCH_TIMEOUT',
       problem,
     );
@@ -305,7 +311,7 @@ class Started {
     const { command, args, path, output } = this.#request;
     const words = [command, ...args].join(' ');
     const shown = words.length > 80 ? `${words.slice(0, 80)}…` : words;
-    const sentences = [`'${printable(shown)}' ${what} '${path}'.`];
+    const sentences = [`'${printable(shown)}' ${what}.`];
     if (problem !== null) sentences.push(`${problem.message}.`);
     else if (code === 'ERR_LAUNCH_TIMEOUT') sentences.push('Does it use this PID file?');
     const { stream } = output;

@@ -362,7 +362,7 @@ describe('nothing is left running', () => {
       code: 'ERR_LAUNCH_TIMEOUT',
       stderr: 'waits for the database',
       message: expect.stringContaining(
-        `was ended, as after 8 s it did not hold '${pidFile}'`,
+        `did not hold '${pidFile}' within 8 s, and was ended`,
       ) as string,
     });
     isOver();
