@@ -1,4 +1,12 @@
-import { chmodSync, cpSync, existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
@@ -6,7 +14,14 @@ import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
 import { contentHeldBy } from '../support/pid_file';
 import { asRoot } from '../support/nobody';
-import { onNode, onNodeOnLinux, onUnix, withCommand, withExitStatus } from '../support/platform';
+import {
+  onLinux,
+  onNode,
+  onNodeOnLinux,
+  onUnix,
+  withCommand,
+  withExitStatus,
+} from '../support/platform';
 import { eventually, isAlive } from '../support/processes';
 import { run } from '../support/program';
 import { IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
@@ -183,6 +198,36 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
       native.processDetails = (pid, handle) => {
         process.kill(pid, 'SIGKILL');
         for (;;) {
+  onLinux.test.each(['', 'x'])('they are cut off between two characters: %s😀', async (before) => {
+    const words = ['sh', '-c', 'read line', `${before}${'😀'.repeat(50)}`];
+    writeFileSync(pidFile, `${new Fixture(words).pid}\n`);
+    const { stdout } = await daemoniker('status', pidFile);
+    expect(stdout).toMatch(new RegExp(`, sh -c read line ${before}(😀)+…, `));
+  });
+
+  const programOf = async (...more: string[]): Promise<string> => {
+    const fixture = start('daemon', [pidFile, '{}', ...more]);
+    await fixture.hears('ready');
+    const { stdout } = await daemoniker('status', pidFile, '--json');
+    return (JSON.parse(stdout) as { program: string }).program;
+  };
+
+  onLinux.test('as JSON, the arguments of the daemon are complete', async () => {
+    const long = 'ä'.repeat(5000);
+    expect(await programOf(long, 'the last', '')).toMatch(new RegExp(` ${long} the last$`));
+  });
+
+  // One of them is cut inside of a character, were that not seen.
+  onLinux.test.each(['', 'x', 'xx', 'xxx'])(
+    'those of more than 64 KB are cut between two characters: %s😀',
+    async (before) => {
+      const program = await programOf(`${before}${'😀'.repeat(17_000)}`);
+      expect(program).toMatch(new RegExp(` ${before}(😀)+…$`));
+      expect(Buffer.byteLength(program)).toBeGreaterThan(65_500);
+      expect(Buffer.byteLength(program)).toBeLessThanOrEqual(65_539);
+    },
+  );
+
           const { error, zombie } = native.describeProcess(pid, handle);
           if (error !== undefined || zombie) break;
         }
@@ -263,6 +308,18 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
 
   test('4: unknown', async () => {
     writeFileSync(pidFile, 'nonsense');
+  test('1: why is not guessed from the name of the file', async () => {
+    const misleading = join(directory, 'nobody holds.pid');
+    const { pid } = await innocent();
+    renameSync(pidFile, misleading);
+    expect(await daemoniker('status', misleading)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(
+        `process ${pid} started after the file was written`,
+      ) as string,
+    });
+  });
+
     const { code, stdout } = await daemoniker('status', pidFile);
     expect(code).toBe(4);
     expect(stdout).toContain('is not a PID file');
