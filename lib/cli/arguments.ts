@@ -107,13 +107,17 @@ function argumentOf(name: OptionName): string | undefined {
 }
 
 /** The command, and all other words. Options may stand before it. */
-export function findCommand(words: readonly string[]): [CommandName | undefined, string[]] {
+export function findCommand(
+  words: readonly string[],
+): [CommandName | 'help' | undefined, string[]] {
   const at = words.findIndex((word, index) => {
     const before = findOption(words[index - 1] ?? '');
     return !word.startsWith('-') && (before === undefined || argumentOf(before) === undefined);
   });
   if (at < 0) return [undefined, [...words]];
-  return [toCommandName(words[at] as string), [...words.slice(0, at), ...words.slice(at + 1)]];
+  const word = words[at] as string;
+  const others = [...words.slice(0, at), ...words.slice(at + 1)];
+  return [word === 'help' ? word : toCommandName(word), others];
 }
 
 /** A PID file, and no more than `most` operands in all. */

@@ -57,7 +57,10 @@ async function innocent(settings: object = {}): Promise<Fixture> {
 }
 
 describe('usage', () => {
-  test.each([[['--help']], [['help']], [['-h']]])('%p tells it on stdout', async (args) => {
+  test.each([
+    ...[[['--help']], [['help']], [['-h']]],
+    ...[[['help', 'help']], [['help', '--help']], [['--help', 'help']], [['help', '-h', 'help']]],
+  ])('%p tells it on stdout', async (args) => {
     const { code, stdout, stderr } = await daemoniker(...args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^Usage: daemoniker <command> /);
@@ -92,6 +95,9 @@ describe('usage', () => {
     [['frobnicate', 'x.pid'], "Unknown command 'frobnicate'."],
     [['stpo', 'x.pid'], "Unknown command 'stpo'; did you mean stop?"],
     [['help', 'sotp'], "Unknown command 'sotp'; did you mean stop?"],
+    [['help', '--json'], "'help' has no option --json."],
+    [['-q', 'help', 'stop'], "'help' has no option -q."],
+    [['help', 'stop', 'help'], "Unexpected 'help'."],
     [['toString', 'x.pid'], "Unknown command 'toString'."],
     [['send'], "'send' needs a PID file."],
     [['stop', ''], "'stop' needs a PID file."],
