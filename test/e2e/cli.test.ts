@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import fc from 'fast-check';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
@@ -121,6 +121,10 @@ describe('usage', () => {
     [['stop', 'x.pid', '--kill=yes'], '--kill takes no value.'],
     [['stop', 'x.pid', '--timeout', 'soon'], "such as 10 or 0.5, not 'soon'."],
     [['stop', 'x.pid', '--timeout', '-1'], "such as 10 or 0.5, not '-1'."],
+    [
+      ['stop', 'x.pid', '--timeout', '3000000'],
+      "from 0 to 2000000, such as 10 or 0.5, not '3000000'.",
+    ],
     [['stop', 'x.pid', '--timeout'], '--timeout needs <seconds>.'],
     [['stop', 'x.pid', '--timeout', '--kill'], '--timeout needs <seconds>.'],
     [['stop', 'x.pid', '--json', '--quiet'], '--json and --quiet exclude each other.'],
@@ -194,16 +198,6 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     expect(stdout.length).toBeLessThan(pidFile.length + 250);
   });
 
-  onNode.test('tells nothing of a process that has its number now', async () => {
-    const { pid } = await daemon();
-    // Between the look at the daemon and the one at its program.
-    const reuse = join(directory, 'reuse.cjs');
-    writeFileSync(
-      reuse,
-      `const native = require('node-gyp-build')(${JSON.stringify(ROOT)});
-      native.processDetails = (pid, handle) => {
-        process.kill(pid, 'SIGKILL');
-        for (;;) {
   onLinux.test.each(['', 'x'])('they are cut off between two characters: %s😀', async (before) => {
     const words = ['sh', '-c', 'read line', `${before}${'😀'.repeat(50)}`];
     writeFileSync(pidFile, `${new Fixture(words).pid}\n`);
@@ -234,6 +228,16 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     },
   );
 
+  onNode.test('tells nothing of a process that has its number now', async () => {
+    const { pid } = await daemon();
+    // Between the look at the daemon and the one at its program.
+    const reuse = join(directory, 'reuse.cjs');
+    writeFileSync(
+      reuse,
+      `const native = require('node-gyp-build')(${JSON.stringify(ROOT)});
+      native.processDetails = (pid, handle) => {
+        process.kill(pid, 'SIGKILL');
+        for (;;) {
           const { error, zombie } = native.describeProcess(pid, handle);
           if (error !== undefined || zombie) break;
         }
@@ -304,16 +308,6 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     expect(stdout).toContain(`process ${pid} started after the file was written`);
   });
 
-  test('3: no file', async () => {
-    const { code, stdout } = await daemoniker('status', pidFile);
-    expect({ code, stdout }).toEqual({
-      code: 3,
-      stdout: `${pidFile}: not running (no such file)\n`,
-    });
-  });
-
-  test('4: unknown', async () => {
-    writeFileSync(pidFile, 'nonsense');
   test('1: why is not guessed from the name of the file', async () => {
     const misleading = join(directory, 'nobody holds.pid');
     const { pid } = await innocent();
@@ -326,6 +320,16 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     });
   });
 
+  test('3: no file', async () => {
+    const { code, stdout } = await daemoniker('status', pidFile);
+    expect({ code, stdout }).toEqual({
+      code: 3,
+      stdout: `${pidFile}: not running (no such file)\n`,
+    });
+  });
+
+  test('4: unknown', async () => {
+    writeFileSync(pidFile, 'nonsense');
     const { code, stdout } = await daemoniker('status', pidFile);
     expect(code).toBe(4);
     expect(stdout).toContain('is not a PID file');
@@ -567,6 +571,37 @@ describe('stop', () => {
     expect(failed.stderr).toContain('is not a PID file');
   });
 
+  test.each([
+    ['stop', []],
+    ['restart', ['--', 'true']],
+  ])('%s --quiet: that it was in vain is told on stderr', async (command, rest) => {
+    const { pid } = await daemon({ sigterm: 'ignore' });
+    const words = [command, pidFile, '--quiet', '--timeout', '0.3', ...rest];
+    expect(await daemoniker(...words)).toMatchObject({
+      ...{ code: 1, stdout: '' },
+      stderr: `${pidFile}: process ${pid} still runs after 0.3 s\n`,
+    });
+  });
+
+  test('that it was in vain, as JSON', async () => {
+    const { pid } = await daemon({ sigterm: 'ignore' });
+    const words = ['stop', pidFile, '--json', '--timeout', '0.3'];
+    const { code, stdout, stderr } = await daemoniker(...words);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ command: 'stop', pidFile, pid, outcome: 'timeout' });
+  });
+
+  test('one that is given twice is stopped once', async () => {
+    const { pid } = await daemon({ sigterm: 'exit' });
+    const again = relative(process.cwd(), pidFile);
+    const { code, stdout } = await daemoniker('stop', pidFile, again, `${pidFile}.none`, pidFile);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n').sort();
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toBe(`${pidFile}.none: not running (no such file)`);
+    expect(lines[1]).toContain(`${pidFile}: process ${pid} has ended`);
+  });
+
   test('says so when another process runs by then, as a supervisor starts it', async () => {
     const fixture = await daemon();
     const stop = daemoniker('stop', pidFile);
@@ -694,6 +729,7 @@ onUnix('start, interrupted', () => {
   test.each([
     ['SIGHUP', 129],
     ['SIGINT', 130],
+    ['SIGQUIT', 131],
     ['SIGTERM', 143],
   ] as const)('%s ends what was started', async (signal, code) => {
     const command = await starting();
