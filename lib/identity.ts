@@ -251,7 +251,17 @@ export function whyNot(
 }
 
 function abandoned(path: string, pid: number): PidFileError {
-  return stale(path, pid, 'the daemon that wrote it held its lock, which nobody holds any more');
+  const reason = 'the daemon that wrote it held its lock, which nobody holds any more';
+  const error = stale(path, pid, reason);
+  ABANDONED.add(error);
+  return error;
+}
+
+const ABANDONED = new WeakSet<PidFileError>();
+
+/** Whether it is `ERR_PID_FILE_STALE` because of the lock, not because of the times. */
+export function isLockGone(error: PidFileError): boolean {
+  return ABANDONED.has(error);
 }
 
 function stale(path: string, pid: number, reason: string): PidFileError {

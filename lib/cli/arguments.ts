@@ -1,8 +1,10 @@
 // The words of a command line, as what they mean.
+import { resolve } from 'node:path';
 import { didYouMean } from '../arguments';
 import { SIGNAL_NAMES, findSignum } from '../signals';
 import {
   OPTIONS,
+  LONGEST_TIMEOUT,
   UsageError,
   optionsOf,
   runsCommand,
@@ -107,13 +109,17 @@ function argumentOf(name: OptionName): string | undefined {
 }
 
 /** The command, and all other words. Options may stand before it. */
-export function findCommand(words: readonly string[]): [CommandName | undefined, string[]] {
+export function findCommand(
+  words: readonly string[],
+): [CommandName | 'help' | undefined, string[]] {
   const at = words.findIndex((word, index) => {
     const before = findOption(words[index - 1] ?? '');
     return !word.startsWith('-') && (before === undefined || argumentOf(before) === undefined);
   });
   if (at < 0) return [undefined, [...words]];
-  return [toCommandName(words[at] as string), [...words.slice(0, at), ...words.slice(at + 1)]];
+  const word = words[at] as string;
+  const others = [...words.slice(0, at), ...words.slice(at + 1)];
+  return [word === 'help' ? word : toCommandName(word), others];
 }
 
 /** A PID file, and no more than `most` operands in all. */
@@ -139,6 +145,16 @@ export function atLeastOne(
   return [path, ...others];
 }
 
+/** Of one that is given twice, the second could only be told what the first has changed. */
+export function pidFiles(command: CommandName, operands: readonly string[]): readonly string[] {
+  const all = new Map<string, string>();
+  for (const path of atLeastOne(command, operands)) {
+    const resolved = resolve(path);
+    if (!all.has(resolved)) all.set(resolved, path);
+  }
+  return [...all.values()];
+}
+
 /** `SIGTERM`, `TERM`, `term` or `15`. */
 export function parseSignal(command: CommandName, text: string): number {
   const upper = text.toUpperCase();
@@ -152,6 +168,9 @@ export function parseSignal(command: CommandName, text: string): number {
 /** Seconds, as timeout(1) and systemd take them. */
 export function parseTimeout(command: CommandName, text: string): number {
   const seconds = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && seconds <= 2_000_000) return seconds;
-  throw new UsageError(`--timeout takes seconds, such as 10 or 0.5, not '${text}'`, command);
+  if (/^\d+(\.\d+)?$/.test(text) && seconds <= LONGEST_TIMEOUT) return seconds;
+  throw new UsageError(
+    `--timeout takes seconds from 0 to ${LONGEST_TIMEOUT}, such as 10 or 0.5, not '${text}'`,
+    command,
+  );
 }

@@ -7,7 +7,7 @@ import { checkStart, defaultLog, launch, type LaunchOptions } from '../launch';
 import { send } from '../send';
 import { signalName } from '../signals';
 import { terminate, type Termination } from '../terminate';
-import { atLeastOne, atMost, parseSignal, parseTimeout, type Words } from './arguments';
+import { atLeastOne, atMost, parseSignal, parseTimeout, pidFiles, type Words } from './arguments';
 import { examine, successor, supervisorOf, type Status } from './examine';
 import type { Output, Tone } from './output';
 import { UsageError, type CommandName } from './usage';
@@ -34,7 +34,7 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
   },
 
   reload(words, output) {
-    const paths = atLeastOne('reload', words.operands);
+    const paths = pidFiles('reload', words.operands);
     const signum = parseSignal('reload', 'SIGHUP');
     return forEach(paths, (path) =>
       attempt(path, output, () => sendTo(path, signum, words, output)),
@@ -42,7 +42,7 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
   },
 
   stop(words, output) {
-    const paths = atLeastOne('stop', words.operands);
+    const paths = pidFiles('stop', words.operands);
     return stopAll('stop', paths, words, output);
   },
 
@@ -65,7 +65,7 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
   },
 
   status(words, output) {
-    const paths = atLeastOne('status', words.operands);
+    const paths = pidFiles('status', words.operands);
     return forEach(paths, (path) => {
       const { status, text, data, refusal } = examine(path);
       output.result(path, { status, ...data }, text, status === 'running' ? 'good' : 'bad');
@@ -242,7 +242,11 @@ function start(request: StartRequest, output: Output): Promise<number> {
  * They do not reach what is started, which is in a session of its own. The first one aborts the start,
  * the others change nothing: npx passes on a Ctrl-C that the terminal has sent to all.
  */
-const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const INTERRUPTIONS: readonly NodeJS.Signals[] = [
+  ...(['SIGINT', 'SIGTERM', 'SIGHUP'] as const),
+  // Ctrl-\, of which Windows knows nothing.
+  ...(process.platform === 'win32' ? [] : (['SIGQUIT'] as const)),
+];
 
 interface StopRequest {
   readonly signum: number;
@@ -269,7 +273,7 @@ async function tell(
   }
   if (outcome === 'timeout') {
     const text = `process ${pid} still runs after ${seconds} s`;
-    output.result(path, { pid, outcome }, text, 'bad');
+    output.failedResult(path, { pid, outcome }, text);
     return FAILED;
   }
   const how = signal ?? (exitCode === null ? null : `exit code ${exitCode}`);

@@ -1,6 +1,6 @@
 // What can be said about the daemon of a PID file.
 import { PidFileError, SignalError } from '../errors';
-import { identify, isLeftEmpty, type Target } from '../identity';
+import { identify, isLeftEmpty, isLockGone, type Target } from '../identity';
 import { Role, isFailure, native } from '../native';
 
 export type Status = 'running' | 'dead' | 'stopped' | 'unknown';
@@ -43,7 +43,7 @@ function describe(target: Target, refusal: Problem | null): Examination {
   const startedAt = new Date(target.startedAt ?? NaN);
   const parts = [
     `process ${pid}`,
-    ...(command === '' ? [] : [command.length > 60 ? `${command.slice(0, 60)}…` : command]),
+    ...(command === '' ? [] : [shortened(command)]),
     ...(user === '' ? [] : [`by ${user}`]),
     `since ${localTime(startedAt)}`,
   ];
@@ -59,6 +59,11 @@ function describe(target: Target, refusal: Problem | null): Examination {
     },
     refusal,
   };
+}
+
+function shortened(command: string): string {
+  const characters = Array.from(command); // not inside of a surrogate pair
+  return characters.length > 60 ? `${characters.slice(0, 60).join('')}…` : command;
 }
 
 /** As it would be for `daemoniker stop` without options. */
@@ -93,7 +98,7 @@ function explain(error: SignalError | PidFileError): Examination {
     case 'ESRCH':
       return dead(`process ${pid} is gone`);
     case 'ERR_PID_FILE_STALE':
-      return message.includes('nobody holds')
+      return error instanceof PidFileError && isLockGone(error)
         ? dead(`nobody holds the file any more; process ${pid} is another one`)
         : dead(`process ${pid} started after the file was written, so it is taken for another one`);
     default:

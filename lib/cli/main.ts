@@ -9,6 +9,9 @@ import { UsageError, toCommandName, usage } from './usage';
 
 const WRONG_USAGE = 2;
 
+/** `help` takes them, too, and they change nothing. */
+const HELP: readonly string[] = ['-h', '--help'];
+
 /** Runs what the words say, and sets the exit status. */
 export async function run(words: readonly string[]): Promise<void> {
   try {
@@ -21,8 +24,8 @@ export async function run(words: readonly string[]): Promise<void> {
 }
 
 async function runCommand(words: readonly string[]): Promise<number> {
-  if (words[0] === 'help') return help(words.slice(1));
   const [command, others] = findCommand(words);
+  if (command === 'help') return help(others);
   const parsed = parse(command, others);
   const { options } = parsed;
   if (options.has('help')) {
@@ -41,9 +44,12 @@ async function runCommand(words: readonly string[]): Promise<number> {
   return RUN[command](parsed, new Output(command, style));
 }
 
-function help([command, ...others]: readonly string[]): number {
+function help(words: readonly string[]): number {
+  const [wrong] = words.filter((word) => word.startsWith('-') && !HELP.includes(word));
+  if (wrong !== undefined) throw new UsageError(`'help' has no option ${wrong}`);
+  const [command = 'help', ...others] = words.filter((word) => !HELP.includes(word));
   if (others[0] !== undefined) throw new UsageError(`Unexpected '${others[0]}'`);
-  process.stdout.write(usage(command === undefined ? undefined : toCommandName(command)));
+  process.stdout.write(usage(command === 'help' ? undefined : toCommandName(command)));
   return 0;
 }
 

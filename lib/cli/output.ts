@@ -26,6 +26,12 @@ export class Output {
     else if (this.#style === 'text') this.#print(process.stdout, `${pidFile}: `, text, tone);
   }
 
+  /** A result that is a failure: told even by --quiet. */
+  failedResult(pidFile: string, data: object, text: string): void {
+    if (this.#style === 'quiet') this.#print(process.stderr, `${pidFile}: `, text, 'bad');
+    else this.result(pidFile, data, text, 'bad');
+  }
+
   /** `lines`: more of it, as the daemon wrote it. */
   failure(
     pidFile: string,

@@ -20,9 +20,15 @@ interface Option {
   readonly text: string;
 }
 
+/** In seconds; in milliseconds it is still a number that a timer takes. */
+export const LONGEST_TIMEOUT = 2_000_000;
+
 export const OPTIONS = {
   signal: { argument: '<signal>', short: 's', text: 'such as HUP, SIGHUP or 1 (default: SIGTERM)' },
-  timeout: { argument: '<seconds>', text: 'how long to wait (default: 10)' },
+  timeout: {
+    argument: '<seconds>',
+    text: `how long to wait, up to ${LONGEST_TIMEOUT} (default: 10)`,
+  },
   kill: { text: 'if it still runs after that time, send SIGKILL' },
   log: { argument: '<file>', text: 'append the output of the daemon to this file' },
   cwd: { argument: '<directory>', text: 'start the daemon in this directory (default: here)' },
@@ -46,7 +52,7 @@ interface Usage {
   readonly exitStatus: string;
 }
 
-const INTERRUPTED = '129, 130, 143 interrupted by SIGHUP, SIGINT, SIGTERM';
+const INTERRUPTED = '129, 130, 131, 143 interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM';
 
 const DONE_OR_NOT = `0 done;  1 failed;  2 wrong usage`;
 
@@ -91,8 +97,9 @@ and the last lines of its stderr are printed.`,
   restart: {
     synopsis: '<pid-file> [options] -- <command> [<argument>...]',
     summary: 'stop it if it runs, and start it',
-    text: `Stops the daemon, if it runs, and then starts it, but not if it cannot be
-stopped. The time of --timeout applies to each of the two.`,
+    text: `Makes sure that command, directory and log exist, stops the daemon, if it
+runs, and then starts it, but not if it cannot be stopped. The time of --timeout
+applies to each of the two.`,
     options: ['signal', 'kill', 'no-verify', 'insecure', 'log', 'cwd', 'timeout'],
     exitStatus: `0 started;  1 failed, or it still runs;  2 wrong usage;
              ${INTERRUPTED}`,

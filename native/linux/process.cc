@@ -49,6 +49,33 @@ int ReadProc(int64_t pid, const char* name, std::string* text) {
   return ReadProcPath(path, text);
 }
 
+// proc(5): the arguments, each with a zero byte at its end; none of a zombie or a thread of the
+// kernel. They may be megabytes; what is left out of them is told by an ellipsis.
+std::string CommandLine(int64_t pid) {
+  constexpr size_t kMost = 65536;
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%lld/cmdline", static_cast<long long>(pid));
+  const Descriptor file(open(path, O_RDONLY | O_CLOEXEC));
+  std::string text;
+  if (!file.valid()) return text;
+  char buffer[4096];
+  ssize_t length;
+  while (text.size() <= kMost && (length = read(file.get(), buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<size_t>(length));
+  }
+  while (!text.empty() && text.back() == '\0') text.pop_back();
+  if (text.size() > kMost) {
+    // Not inside a character of UTF-8, which has three continuation bytes at most.
+    size_t end = kMost;
+    while (end > kMost - 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    text.replace(end, std::string::npos, "\xE2\x80\xA6");
+  }
+  for (char& byte : text) {
+    if (byte == '\0') byte = ' ';
+  }
+  return text;
+}
+
 // Whether there is such a process, also one that we may not signal.
 bool Exists(int64_t pid) { return kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM; }
 
@@ -285,14 +312,7 @@ int Describe(int64_t pid, Handle handle, Description* description) {
 
 Details DetailsOf(int64_t pid, Handle) {
   Details details;
-  // proc(5): the arguments, each with a zero byte at its end; none of a zombie or a thread of the
-  // kernel.
-  if (ReadProc(pid, "cmdline", &details.command) == 0) {
-    while (!details.command.empty() && details.command.back() == '\0') details.command.pop_back();
-    for (char& byte : details.command) {
-      if (byte == '\0') byte = ' ';
-    }
-  }
+  details.command = CommandLine(pid);
   std::string stat;
   if (ReadProc(pid, "stat", &stat) == 0) {
     const char* state = StatField(stat, 3);

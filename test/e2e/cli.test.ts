@@ -1,12 +1,27 @@
-import { chmodSync, cpSync, existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import fc from 'fast-check';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending } from '../support/fixture';
 import { contentHeldBy } from '../support/pid_file';
 import { asRoot } from '../support/nobody';
-import { onNode, onNodeOnLinux, onUnix, withCommand, withExitStatus } from '../support/platform';
+import {
+  onLinux,
+  onNode,
+  onNodeOnLinux,
+  onUnix,
+  withCommand,
+  withExitStatus,
+} from '../support/platform';
 import { eventually, isAlive } from '../support/processes';
 import { run } from '../support/program';
 import { IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
@@ -42,7 +57,10 @@ async function innocent(settings: object = {}): Promise<Fixture> {
 }
 
 describe('usage', () => {
-  test.each([[['--help']], [['help']], [['-h']]])('%p tells it on stdout', async (args) => {
+  test.each([
+    ...[[['--help']], [['help']], [['-h']]],
+    ...[[['help', 'help']], [['help', '--help']], [['--help', 'help']], [['help', '-h', 'help']]],
+  ])('%p tells it on stdout', async (args) => {
     const { code, stdout, stderr } = await daemoniker(...args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^Usage: daemoniker <command> /);
@@ -77,6 +95,9 @@ describe('usage', () => {
     [['frobnicate', 'x.pid'], "Unknown command 'frobnicate'."],
     [['stpo', 'x.pid'], "Unknown command 'stpo'; did you mean stop?"],
     [['help', 'sotp'], "Unknown command 'sotp'; did you mean stop?"],
+    [['help', '--json'], "'help' has no option --json."],
+    [['-q', 'help', 'stop'], "'help' has no option -q."],
+    [['help', 'stop', 'help'], "Unexpected 'help'."],
     [['toString', 'x.pid'], "Unknown command 'toString'."],
     [['send'], "'send' needs a PID file."],
     [['stop', ''], "'stop' needs a PID file."],
@@ -100,6 +121,10 @@ describe('usage', () => {
     [['stop', 'x.pid', '--kill=yes'], '--kill takes no value.'],
     [['stop', 'x.pid', '--timeout', 'soon'], "such as 10 or 0.5, not 'soon'."],
     [['stop', 'x.pid', '--timeout', '-1'], "such as 10 or 0.5, not '-1'."],
+    [
+      ['stop', 'x.pid', '--timeout', '3000000'],
+      "from 0 to 2000000, such as 10 or 0.5, not '3000000'.",
+    ],
     [['stop', 'x.pid', '--timeout'], '--timeout needs <seconds>.'],
     [['stop', 'x.pid', '--timeout', '--kill'], '--timeout needs <seconds>.'],
     [['stop', 'x.pid', '--json', '--quiet'], '--json and --quiet exclude each other.'],
@@ -172,6 +197,36 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     expect(stdout.match(/\n/g)).toHaveLength(1);
     expect(stdout.length).toBeLessThan(pidFile.length + 250);
   });
+
+  onLinux.test.each(['', 'x'])('they are cut off between two characters: %s😀', async (before) => {
+    const words = ['sh', '-c', 'read line', `${before}${'😀'.repeat(50)}`];
+    writeFileSync(pidFile, `${new Fixture(words).pid}\n`);
+    const { stdout } = await daemoniker('status', pidFile);
+    expect(stdout).toMatch(new RegExp(`, sh -c read line ${before}(😀)+…, `));
+  });
+
+  const programOf = async (...more: string[]): Promise<string> => {
+    const fixture = start('daemon', [pidFile, '{}', ...more]);
+    await fixture.hears('ready');
+    const { stdout } = await daemoniker('status', pidFile, '--json');
+    return (JSON.parse(stdout) as { program: string }).program;
+  };
+
+  onLinux.test('as JSON, the arguments of the daemon are complete', async () => {
+    const long = 'ä'.repeat(5000);
+    expect(await programOf(long, 'the last', '')).toMatch(new RegExp(` ${long} the last$`));
+  });
+
+  // One of them is cut inside of a character, were that not seen.
+  onLinux.test.each(['', 'x', 'xx', 'xxx'])(
+    'those of more than 64 KB are cut between two characters: %s😀',
+    async (before) => {
+      const program = await programOf(`${before}${'😀'.repeat(17_000)}`);
+      expect(program).toMatch(new RegExp(` ${before}(😀)+…$`));
+      expect(Buffer.byteLength(program)).toBeGreaterThan(65_500);
+      expect(Buffer.byteLength(program)).toBeLessThanOrEqual(65_539);
+    },
+  );
 
   onNode.test('tells nothing of a process that has its number now', async () => {
     const { pid } = await daemon();
@@ -251,6 +306,18 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     const { code, stdout } = await daemoniker('status', pidFile);
     expect(code).toBe(1);
     expect(stdout).toContain(`process ${pid} started after the file was written`);
+  });
+
+  test('1: why is not guessed from the name of the file', async () => {
+    const misleading = join(directory, 'nobody holds.pid');
+    const { pid } = await innocent();
+    renameSync(pidFile, misleading);
+    expect(await daemoniker('status', misleading)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(
+        `process ${pid} started after the file was written`,
+      ) as string,
+    });
   });
 
   test('3: no file', async () => {
@@ -504,6 +571,37 @@ describe('stop', () => {
     expect(failed.stderr).toContain('is not a PID file');
   });
 
+  test.each([
+    ['stop', []],
+    ['restart', ['--', 'true']],
+  ])('%s --quiet: that it was in vain is told on stderr', async (command, rest) => {
+    const { pid } = await daemon({ sigterm: 'ignore' });
+    const words = [command, pidFile, '--quiet', '--timeout', '0.3', ...rest];
+    expect(await daemoniker(...words)).toMatchObject({
+      ...{ code: 1, stdout: '' },
+      stderr: `${pidFile}: process ${pid} still runs after 0.3 s\n`,
+    });
+  });
+
+  test('that it was in vain, as JSON', async () => {
+    const { pid } = await daemon({ sigterm: 'ignore' });
+    const words = ['stop', pidFile, '--json', '--timeout', '0.3'];
+    const { code, stdout, stderr } = await daemoniker(...words);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ command: 'stop', pidFile, pid, outcome: 'timeout' });
+  });
+
+  test('one that is given twice is stopped once', async () => {
+    const { pid } = await daemon({ sigterm: 'exit' });
+    const again = relative(process.cwd(), pidFile);
+    const { code, stdout } = await daemoniker('stop', pidFile, again, `${pidFile}.none`, pidFile);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n').sort();
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toBe(`${pidFile}.none: not running (no such file)`);
+    expect(lines[1]).toContain(`${pidFile}: process ${pid} has ended`);
+  });
+
   test('says so when another process runs by then, as a supervisor starts it', async () => {
     const fixture = await daemon();
     const stop = daemoniker('stop', pidFile);
@@ -631,6 +729,7 @@ onUnix('start, interrupted', () => {
   test.each([
     ['SIGHUP', 129],
     ['SIGINT', 130],
+    ['SIGQUIT', 131],
     ['SIGTERM', 143],
   ] as const)('%s ends what was started', async (signal, code) => {
     const command = await starting();
