@@ -37,7 +37,8 @@ let passed = 0;
 let failures = 0;
 try {
   wine.setUp();
-  await wine.keepDesktop(nodeForWindows(directory, runtimes[0].version), addon);
+  const tool = join(project, 'test', 'tools', 'build', 'Release', 'windows_tool.exe');
+  await wine.keepDesktop(nodeForWindows(directory, runtimes[0].version), addon, tool);
   for (const { name, version } of runtimes) {
     const node = nodeForWindows(directory, version);
     const before = { passed, failures };

@@ -58,6 +58,8 @@ export class Wine {
     this.run(['wineboot', '--init']);
     this.run(['winecfg', '-v', 'win10']);
     this.run(['reg', 'add', 'HKCU\\Software\\Wine\\Drivers', '/v', 'Graphics', '/d', 'null', '/f']);
+    // The desktop process that these have started has no driver, and would lend it to all others.
+    this.shutDown();
     writeFileSync(done, '');
   }
 
@@ -85,11 +87,11 @@ export class Wine {
    * Keeps Wine's desktop process alive, with a window of the addon's. Otherwise the first fixture to
    * make a window starts it and leaves it its standard error, so that never ends for the test.
    */
-  async keepDesktop(node, addon) {
+  async keepDesktop(node, addon, tool) {
     const keep =
       `const addon = require(${JSON.stringify(`Z:${addon}`)});` +
       'addon.startThreads(() => {}, () => ""); addon.take(15, () => {});' +
-      'setInterval(() => {}, 1e6); setTimeout(() => console.log("kept"), 1000)';
+      'setInterval(() => {}, 1e6); setTimeout(() => console.log("kept by " + process.pid), 1000)';
     const output = join(this.#environment.WINEPREFIX, 'desktop');
     const file = openSync(output, 'w');
     spawn('wine', [node, '-e', keep], {
@@ -98,15 +100,18 @@ export class Wine {
     }).unref();
     closeSync(file);
     for (let attempt = 0; attempt < 300; attempt++) {
-      if (readFileSync(output, 'utf8').includes('kept')) return;
-      await setTimeout(100);
+      const pid = /kept by (\d+)/.exec(readFileSync(output, 'utf8'))?.[1];
+      if (pid === undefined) await setTimeout(100);
+      else if (this.run([tool, 'close', pid]).status === 0) return;
+      else break;
     }
-    throw new Error(`Wine shows no desktop: ${readFileSync(output, 'utf8')}`);
+    throw new Error(`Wine has no windows: ${readFileSync(output, 'utf8')}`);
   }
 
-  /** Ends every Windows process of this Wine. */
+  /** Ends every Windows process of this Wine, and waits for it. */
   shutDown() {
-    spawnSync('wineserver', ['-k'], { env: this.#environment });
+    for (const option of ['-k', '-w'])
+      spawnSync('wineserver', [option], { env: this.#environment });
   }
 }
 
