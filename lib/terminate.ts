@@ -39,7 +39,7 @@ export type Termination =
       readonly outcome: 'exited' | 'killed' | 'timeout';
       /**
        * Its exit code, where the system tells and it was not ended by a signal. Linux 6.15 and later tell it if
-       * its parent asks for it within 50 ms, as nearly all do; Windows always; macOS does not.
+       * its parent asks for it within half a second, as nearly all do; Windows always; macOS does not.
        */
       readonly exitCode?: number | undefined;
       /** The name of the signal that ended it, likewise; never on Windows, which has exit codes only. */
