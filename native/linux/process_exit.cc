@@ -33,8 +33,8 @@ static_assert(sizeof(PidfdInfo) == 64, "PIDFD_INFO_SIZE_VER0");
 constexpr uint64_t kExitInfo = 1u << 3;                              // PIDFD_INFO_EXIT, Linux 6.15
 constexpr unsigned long kGetPidfdInfo = _IOWR(0xFF, 11, PidfdInfo);  // PIDFD_GET_INFO, Linux 6.13
 
-// Its parent has to ask for the status first: soon, unless its event loop is busy. One that never does
-// is not waited for.
+// Its parent has to ask for the status first: soon, unless its event loop is busy. One that never
+// does is not waited for.
 constexpr int kReapPatienceMs = 500;
 
 enum class Knowledge { kKnown, kNotYet, kNever };
