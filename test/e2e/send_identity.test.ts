@@ -390,23 +390,26 @@ asRoot('with other users and namespaces', () => {
     test('a PID that was really reused is never signalled, and blocks no start', async () => {
       const inside = await Session.start({ wrapper });
       const SPAWN = '(kept.child = require("child_process").spawn("sleep", ["600"])).pid';
-      const pid = await inside.value(SPAWN);
-      // Long ago, so that the test need not wait out the two seconds of tolerance.
-      await inside.value(
-        `(require('fs').writeFileSync($0, $1 + '\\n'), require('fs').utimesSync($0, 1e9, 1e9), true)`,
-        pidFile,
-        pid,
-      );
-      await inside.value('new Promise((done) => kept.child.on("exit", () => done(true)).kill())');
-      expect(await inside.error('send($0, 0)', pidFile)).toMatchObject({ code: 'ESRCH' });
-
-      // The next process gets the number again; threads may take it first.
+      let pid: unknown;
       let reused: unknown;
-      for (let attempt = 0; attempt < 50 && reused !== pid; attempt++) {
-        reused = await inside.value(
-          `(require('fs').writeFileSync('/proc/sys/kernel/ns_last_pid', String($0 - 1)), ${SPAWN})`,
+      // A thread of the runtime may take the number first, and keep it: then another number.
+      for (let round = 0; round < 20 && (round === 0 || reused !== pid); round++) {
+        pid = await inside.value(SPAWN);
+        // Long ago, so that the test need not wait out the two seconds of tolerance.
+        await inside.value(
+          `(require('fs').writeFileSync($0, $1 + '\\n'), require('fs').utimesSync($0, 1e9, 1e9), true)`,
+          pidFile,
           pid,
         );
+        await inside.value('new Promise((done) => kept.child.on("exit", () => done(true)).kill())');
+        expect(await inside.error('send($0, 0)', pidFile)).toMatchObject({ code: 'ESRCH' });
+
+        for (let attempt = 0; attempt < 5 && reused !== pid; attempt++) {
+          reused = await inside.value(
+            `(require('fs').writeFileSync('/proc/sys/kernel/ns_last_pid', String($0 - 1)), ${SPAWN})`,
+            pid,
+          );
+        }
       }
       expect(reused).toBe(pid);
       expect(await inside.error('send($0, SIGTERM)', pidFile)).toMatchObject({
