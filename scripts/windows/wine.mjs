@@ -91,7 +91,7 @@ export class Wine {
     const keep =
       `const addon = require(${JSON.stringify(`Z:${addon}`)});` +
       'addon.startThreads(() => {}, () => ""); addon.take(15, () => {});' +
-      'setInterval(() => {}, 1e6); setTimeout(() => console.log("kept by " + process.pid), 1000)';
+      'setInterval(() => {}, 1e6); console.log("kept by " + process.pid)';
     const output = join(this.#environment.WINEPREFIX, 'desktop');
     const file = openSync(output, 'w');
     spawn('wine', [node, '-e', keep], {
@@ -101,17 +101,18 @@ export class Wine {
     closeSync(file);
     for (let attempt = 0; attempt < 300; attempt++) {
       const pid = /kept by (\d+)/.exec(readFileSync(output, 'utf8'))?.[1];
-      if (pid === undefined) await setTimeout(100);
-      else if (this.run([tool, 'close', pid]).status === 0) return;
-      else break;
+      // A window takes its time on a busy machine.
+      if (pid !== undefined && this.run([tool, 'close', pid]).status === 0) return;
+      await setTimeout(100);
     }
     throw new Error(`Wine has no windows: ${readFileSync(output, 'utf8')}`);
   }
 
   /** Ends every Windows process of this Wine, and waits for it. */
   shutDown() {
-    for (const option of ['-k', '-w'])
+    for (const option of ['-k', '-w']) {
       spawnSync('wineserver', [option], { env: this.#environment });
+    }
   }
 }
 
