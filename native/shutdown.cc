@@ -1,5 +1,6 @@
 #include "shutdown.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "clock.h"
@@ -73,6 +74,31 @@ int64_t Limit() {
 
 bool MayWait() { return arriving.load() != 0 || (pending.Waiting() & begins.load()) != 0; }
 
+// When the first of those that wait has arrived.
+int64_t FirstWaiting() {
+  int64_t first_ns = SteadyNanoseconds();
+  PendingSignals::ForEach(pending.Waiting() & begins.load(), [&](int signum) {
+    Arrival arrival;
+    if (pending.Peek(signum, &arrival)) first_ns = std::min(first_ns, arrival.steady_ns);
+  });
+  return first_ns;
+}
+
+// True when what waits has begun the next one.
+bool Reset() {
+  int64_t begun = begun_ns.load();
+  if (begun == kNever || begun == kCondemned) return false;
+  if (!begun_ns.compare_exchange_strong(begun, kNever)) return false;
+  limit_ns.store(0);
+  ended_by.store(0);
+  for (Source& source : sources) {
+    source.asked_ns.store(0);
+    source.id.store(0);
+  }
+  // It was taken for a repeated signal, and has the limit of signals, from its own arrival.
+  return MayWait() && BeginNow(FirstWaiting());
+}
+
 }  // namespace
 
 void SetRole(int signum, bool begins_it, bool ends_it) {
@@ -97,24 +123,12 @@ void Begin(int64_t limit) {
 
 bool Finish() {
   is_seen.store(false);
-  const bool begins_again = FinishUnlessSeen();
+  const bool begins_again = Reset();
   if (begun_ns.load() == kCondemned) end::Wait();
   return begins_again;
 }
 
-bool FinishUnlessSeen() {
-  int64_t begun = begun_ns.load();
-  if (begun == kNever || begun == kCondemned || is_seen.load() || MayWait()) return false;
-  if (!begun_ns.compare_exchange_strong(begun, kNever)) return false;
-  limit_ns.store(0);
-  ended_by.store(0);
-  for (Source& source : sources) {
-    source.asked_ns.store(0);
-    source.id.store(0);
-  }
-  // What has come in between was taken for a repeated signal.
-  return MayWait() && BeginNow(SteadyNanoseconds());
-}
+bool FinishUnlessSeen() { return !is_seen.load() && !MayWait() && Reset(); }
 
 void SetRunning(const Running& running) {
   running_since_ns.store(SteadyNanoseconds());

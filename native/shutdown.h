@@ -21,8 +21,9 @@ void SetLimit(int64_t limit_ns);
 // By the program, which may so far not have seen the signal that has begun it. Of several, the
 // earliest end wins.
 void Begin(int64_t limit_ns);
-// It is over, and the process goes on; but not what a signal has begun that still waits. Waits for
-// the end of the process if the limit has passed. True when the watcher has to look.
+// It is over, and the process goes on. A signal that still waits has begun the next one when it
+// arrived. Waits for the end of the process if the limit has passed. True when the watcher has to
+// look.
 bool Finish();
 // The same unless Begin() was called: the signal that has begun it has met another handler.
 bool FinishUnlessSeen();

@@ -400,6 +400,27 @@ describe('at the end of `await using`', () => {
     expect(fixture.said.map(({ event }) => event)).toEqual(['disposed', 'exit']);
   });
 
+  test("a signal that has come meanwhile begins another's with a limit of its own", async () => {
+    const fixture = run(
+      async ({ daemoniker, say, signalMyself, args }) => {
+        const limit = Number(args[0]);
+        const other = new daemoniker.SignalHandler1(null, { shutdown: 60_000 }).start();
+        other.onShutdown(
+          'longer',
+          () => new Promise((resolve) => setTimeout(resolve, limit + 500)),
+        );
+        process.on('exit', () => say('exit'));
+        const handler = new daemoniker.SignalHandler1(null, { shutdown: limit });
+        handler.onShutdown('hook', () => signalMyself('SIGTERM'));
+        await handler[Symbol.asyncDispose]();
+        say('disposed');
+      },
+      [String(LIMIT_MS)],
+    );
+    expect(await fixture.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(fixture.said.map(({ event }) => event)).toEqual(['disposed', 'exit']);
+  });
+
   test('it can be started again, and shut down again', async () => {
     const fixture = run(async ({ daemoniker, say, signalMyself }) => {
       setInterval(() => undefined, 1000);
