@@ -52,6 +52,7 @@ const SCENARIOS = {
   teardown: { status: 0 },
   claims: { status: 0 },
   waits: { status: 0 },
+  statuses: { status: 0 },
   pending: { status: 0 },
   condemned: { status: 0 },
   names: { status: 0 },

@@ -42,8 +42,10 @@ enum class Knowledge { kKnown, kNotYet, kNever };
 Knowledge ReadStatus(int pidfd, ExitStatus* status) {
   PidfdInfo info = {};
   info.mask = kExitInfo;
-  // ENOTTY: an older Linux.
-  if (syscall(SYS_ioctl, pidfd, kGetPidfdInfo, &info) != 0) return Knowledge::kNever;
+  if (syscall(SYS_ioctl, pidfd, kGetPidfdInfo, &info) != 0) {
+    // ESRCH: its parent is asking for the status just now. Otherwise, ENOTTY: an older Linux.
+    return errno == ESRCH ? Knowledge::kNotYet : Knowledge::kNever;
+  }
   if ((info.mask & kExitInfo) == 0) return Knowledge::kNotYet;
   if (WIFEXITED(info.exit_code)) status->code = WEXITSTATUS(info.exit_code);
   if (WIFSIGNALED(info.exit_code)) status->signum = WTERMSIG(info.exit_code);

@@ -27,6 +27,7 @@
 #include "other_process.h"
 #include "pending.h"
 #include "pid_file_claims.h"
+#include "process_exit.h"
 #include "shutdown.h"
 #include "watcher.h"
 
@@ -207,15 +208,20 @@ void CancelExitLimit() {
   StopThreads();
 }
 
-// The last signal of each kind is handled, although no other follows it.
-void ExpectTheLastIsHandled() {
+// ThreadSanitizer runs some handlers late, one inside another's system call, and then leaves the
+// thread's mask full: it keeps only one mask to go back to (tsan_interceptors_posix.cpp,
+// ProcessPendingSignals()).
+void UnblockAfterStorm() {
 #ifdef __SANITIZE_THREAD__
-  // Handlers that it runs late, one inside another's system call, leave the thread's mask full: it
-  // keeps only one mask to go back to (tsan_interceptors_posix.cpp, ProcessPendingSignals()).
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_UNBLOCK, &all, nullptr);
 #endif
+}
+
+// The last signal of each kind is handled, although no other follows it.
+void ExpectTheLastIsHandled() {
+  UnblockAfterStorm();
   for (const int signum : kSignums) {
     const uint64_t before = handled[signum];
     sent[signum].fetch_add(1);
@@ -404,6 +410,31 @@ void Waits() {
     host::Turn(0);
     for (const pid_t pid : pids) waitpid(pid, nullptr, 0);
   }
+}
+
+// Tells how a process has ended whose parent asks for its status at the same moment.
+void Statuses() {
+  constexpr int kRounds = 3000;
+  int known = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const pid_t pid = fork();
+    if (pid == 0) _exit(3);
+    EXPECT(pid > 0);
+    process::Handle handle;
+    EXPECT(process::Open(pid, &handle) == 0);
+    daemoniker::ProcessExit ending;
+    daemoniker::ExitStatus status;
+    EXPECT(ending.Open(pid, handle, 0) == 0);
+    std::thread waits([&] { EXPECT(ending.Wait(&status)); });
+    EXPECT(waitpid(pid, nullptr, 0) == pid);
+    waits.join();
+    EXPECT(status.signum == 0 && (status.code == 3 || status.code == -1));
+    if (status.code == 3) ++known;
+    ending.Close();
+    process::Close(handle);
+  }
+  // None where the system does not tell.
+  EXPECT(known == 0 || known == kRounds);
 }
 
 // How a sender that does not exist is called, and how that is to be read: with a '?' for the
@@ -647,7 +678,8 @@ void Shutdowns() {
   shutdown::SetLimit(kSecond / 10);
   DeliverWaiting();
   shutdown::Finish();
-  // ThreadSanitizer may hold a sender's signal back until now: then that one has begun the last.
+  UnblockAfterStorm();
+  // Unless one of the senders' signals came as late as this, and has begun it.
   kill(getpid(), SIGTERM);
   watcher::Notify();
   Sleep(20 * 1000 * 1000);
@@ -663,6 +695,7 @@ struct {
     {"teardown", Teardown},
     {"claims", Claims},
     {"waits", Waits},
+    {"statuses", Statuses},
     {"pending", Pending},
     {"condemned", Condemned},
     {"names", Names},
