@@ -4,7 +4,7 @@
 //    ThreadSanitizer and under AddressSanitizer with UndefinedBehaviorSanitizer. A Node under
 //    ThreadSanitizer would be needed for more; the reports about a plain one are about Node.
 // 2. Two mistakes planted in copies of the sources, which the sanitizers must notice.
-// 3. The tests on an addon with AddressSanitizer and UndefinedBehaviorSanitizer: all but those that
+// 3. The end-to-end tests on an addon with AddressSanitizer and UndefinedBehaviorSanitizer: all but those that
 //    test/support/sanitizer-limits.json names. `-- delivery` picks some, and
 //    `-- --native` leaves them all out.
 //
@@ -224,7 +224,8 @@ async function testAddon() {
     ...left.flatMap((pattern) => ['--testPathIgnorePatterns', pattern]),
     ...(names.length > 0 ? ['--testNamePattern', `^(?!(?:${names.join('|')})$)`] : []),
   ];
-  const jest = [JEST, ...wanted, ...excluded, '--json', `--outputFile=${result}`];
+  const which = wanted.length > 0 ? wanted : ['test/e2e'];
+  const jest = [JEST, ...which, ...excluded, '--json', `--outputFile=${result}`];
   await new Promise((resolve) => {
     const child = spawn(process.execPath, jest, { cwd: ROOT, env, stdio: 'inherit' });
     child.on('close', resolve);
