@@ -7,7 +7,7 @@ module.exports = {
     '\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json', diagnostics: false }],
   },
   setupFilesAfterEnv: ['<rootDir>/test/support/umask.ts'],
-  // Signals, clocks and many processes: one file at a time is steadier and hardly slower.
-  maxWorkers: 1,
+  // Most of a test is waiting for a process, so two files share even one processor well.
+  maxWorkers: 2,
   testTimeout: 120_000,
 };

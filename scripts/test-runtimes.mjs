@@ -86,9 +86,9 @@ async function test(runtime) {
   const which = runtime.emulated ? [...SUBSET] : ['test/e2e'];
   const isSupervised = SUPERVISED.some((name) => runtime.name.startsWith(name));
   if (!isSupervised && forJest.length === 0) which.push(...WITHOUT_SUPERVISORS);
-  const arguments_ = ['--json', `--outputFile=${output}`, '--silent', ...forJest, ...which];
+  const arguments_ = ['--json', `--outputFile=${output}`, '--silent', '--runInBand', ...forJest];
   rmSync(output, { force: true });
-  const { stderr } = await tryRun(process.execPath, [JEST, ...arguments_], {
+  const { stderr } = await tryRun(process.execPath, [JEST, ...arguments_, ...which], {
     env: {
       ...process.env,
       ...(target === HOST ? {} : testCompiler(target)),
