@@ -58,8 +58,8 @@ struct Details {
 };
 Details DetailsOf(int64_t pid, Handle handle);
 
-// Whether it is a child of this process whose end nobody has asked for yet, so that its number cannot
-// mean another one.
+// Whether it is a child of this process whose end nobody has asked for yet, so that its number
+// cannot mean another one.
 bool IsChild(int64_t pid);
 
 // The user that it runs as, for comparison with a file's owner. ENOTSUP on Windows.
