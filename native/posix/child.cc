@@ -1,5 +1,7 @@
 #include <sys/wait.h>
 
+#include <csignal>
+
 #include "other_process.h"
 
 namespace daemoniker::process {
