@@ -27,6 +27,7 @@
       "conditions": [
         ["OS!='win'", {
           "sources": [
+            "native/posix/child.cc",
             "native/posix/clock.cc",
             "native/posix/dispositions.cc",
             "native/posix/end.cc",

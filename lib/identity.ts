@@ -1,5 +1,5 @@
 // Is this process the one that the PID file means?
-import { PidFileError, SignalError, explainSystemError, systemErrorCode } from './errors';
+import { PidFileError, explainSystemError, systemErrorCode, type SignalError } from './errors';
 import {
   Holds,
   LockState,
@@ -7,12 +7,10 @@ import {
   isFailure,
   native,
   type ExaminedFile,
-  type ExitWait,
   type FileReport,
-  type OnExit,
   type ProcessDescription,
-  type ProcessDetails,
 } from './native';
+import { OtherProcess } from './other_process';
 import { empty, isAbandoned, parsePidFile } from './pid_file_content';
 
 /**
@@ -33,135 +31,68 @@ export interface IdentifyOptions {
   readonly needsStart?: boolean;
 }
 
-/** The process that a PID file means. Must be closed. */
-export interface Target {
-  readonly pid: number;
-  /** Why it is taken for the daemon: it holds the file's lock, or the times say so; `null` if not verified. */
-  readonly knownBy: 'lock' | 'time' | null;
-  /** Milliseconds since the epoch; `null` only where that was not needed. */
-  readonly startedAt: number | null;
-  /** The number of its parent, 0 where that is not known; `null` as above. */
-  readonly parent: number | null;
-  /** Nothing is known any more once it has ended. */
-  details(): ProcessDetails;
-  /** Sends a signal to exactly this process. Throws a SignalError. */
-  signal(signum: number): void;
-  /** Whether it has ended, a zombie included. */
-  isGone(): boolean;
-  /** Calls back, once, when it has ended. Until `close()` this keeps the event loop alive. */
-  whenGone(callback: OnExit): void;
-  close(): void;
-}
-
 /**
  * Finds the process of a PID file. The handle is opened before the process is checked and the
  * signal goes through it, so the PID cannot be reused in between. Throws a PidFileError, or a
  * SignalError with `ESRCH` when the process is gone.
  */
-export function identify(path: string, options: IdentifyOptions): Target {
+export function identify(path: string, options: IdentifyOptions): OtherProcess {
   for (let attempt = 1; ; attempt++) {
-    const target = identifyOnce(path, options, attempt === ATTEMPTS);
-    if (target !== null) return target;
+    const found = identifyOnce(path, options, attempt === ATTEMPTS);
+    if (found !== null) return found;
   }
 }
 
 /** `null`: the file has changed meanwhile, and this is not the last attempt. */
-function identifyOnce(path: string, options: IdentifyOptions, isLast: boolean): Target | null {
+function identifyOnce(
+  path: string,
+  options: IdentifyOptions,
+  isLast: boolean,
+): OtherProcess | null {
   const report = native.examinePath(path);
   if (isFailure(report)) throw unreadable(path, report.error, report.syscall);
   const pid = parsePidFile(path, report);
   if (pid === null) throw empty(path);
 
-  const opened = native.openProcess(pid);
-  if (isFailure(opened)) throw gone(path, pid, opened.error, opened.syscall);
-  const { handle } = opened;
-  let wait: ExitWait | null = null;
-  const close = (): void => {
-    if (wait !== null) native.stopWaiting(wait);
-    else if (handle !== NO_HANDLE) native.closeProcess(handle);
-  };
+  const found = OtherProcess.open(pid, path);
   try {
     if (!options.insecure) refuseInsecure(path, report, pid);
     // The holder of a lock needs no further questions: a zombie holds none.
     const holds = options.verify && holdsItsLock(path, report, pid);
     if (holds === null) {
       // It may have ended since the file was looked at, and then nobody holds it any more.
-      describeLiving(path, pid, handle);
+      found.describe();
       if (isLast || !hasChanged(path, report)) throw foreign(path, pid);
-      close();
+      found.close();
       return null;
     }
-    const saysEnough = holds && handle !== NO_HANDLE && options.needsStart !== true;
+    const saysEnough = holds && found.hasHandle && options.needsStart !== true;
     const isKnownDead = options.verify && isAbandoned(report, pid, report.lock);
-    const living = saysEnough ? null : describeLiving(path, pid, handle, isKnownDead);
+    const living = saysEnough ? null : describeLiving(found, path, isKnownDead);
     if (options.verify && !holds && living !== null) {
       const doubt = whyNot(path, report, report.lock, pid, living.startedAt);
       if (doubt !== null) throw doubt;
     }
-    const isGone = (): boolean => {
-      const now = native.describeProcess(pid, handle);
-      if (isFailure(now)) return now.error === ESRCH;
-      if (now.zombie) return true;
-      // A handle means this very process, whatever the clock says meanwhile.
-      return handle === NO_HANDLE && living !== null && now.birth !== living.birth;
-    };
-    return {
-      pid,
-      knownBy: holds ? 'lock' : options.verify ? 'time' : null,
-      startedAt: living?.startedAt ?? null,
-      parent: living?.parent ?? null,
-      details() {
-        const details = native.processDetails(pid, handle);
-        // They are read by the number, which may be another one's by now.
-        return isGone() ? UNKNOWN : details;
-      },
-      signal(signum) {
-        const error = native.signalProcess(pid, handle, signum);
-        if (error !== 0) throw unsignalled(path, pid, error);
-        if (handle === NO_HANDLE && living !== null) checkAgain(path, pid, living.birth);
-      },
-      isGone,
-      whenGone(callback) {
-        const result = native.waitForExit(pid, handle, living?.birth ?? 0, callback);
-        if (isFailure(result)) throw notAwaited(path, pid, result.error, result.syscall);
-        wait = result;
-      },
-      close,
-    };
+    found.knownBy = holds ? 'lock' : options.verify ? 'time' : null;
+    return found;
   } catch (error) {
-    close();
+    found.close();
     throw error;
   }
 }
 
-/**
- * Throws `ESRCH` if the process is gone or a zombie. Another one that may not be looked at need not be,
- * if its daemon `isKnownDead`.
- */
+/** One that may not be looked at need not be, if its daemon `isKnownDead`. */
 function describeLiving(
+  found: OtherProcess,
   path: string,
-  pid: number,
-  handle: number,
-  isKnownDead = false,
+  isKnownDead: boolean,
 ): ProcessDescription {
-  const process = native.describeProcess(pid, handle);
-  if (isFailure(process) && process.error !== ESRCH && isKnownDead) throw abandoned(path, pid);
-  if (isFailure(process)) throw gone(path, pid, process.error, process.syscall);
-  if (process.zombie) throw gone(path, pid, ESRCH, 'kill');
-  return process;
-}
-
-/** The weaker form, without a handle: at least tell when the PID was reused under our hands. */
-function checkAgain(path: string, pid: number, birth: number): void {
-  const process = native.describeProcess(pid, NO_HANDLE);
-  if (isFailure(process) || process.birth === birth) return;
-  throw new PidFileError(
-    `Process ${pid} of '${path}' ended while it was being signalled, and its number was given to ` +
-      'another process, which may have received the signal',
-    'ERR_PID_FILE_STALE',
-    path,
-    { pid },
-  );
+  try {
+    return found.describe();
+  } catch (error) {
+    if (!isKnownDead || (error as SignalError).code === 'ESRCH') throw error;
+    throw abandoned(path, found.pid);
+  }
 }
 
 /**
@@ -173,10 +104,6 @@ export function isLeftEmpty(error: PidFileError): boolean {
   const report = native.examinePath(error.path);
   return isFailure(report) || report.lock !== LockState.Held;
 }
-
-const NO_HANDLE = -1;
-const UNKNOWN: ProcessDetails = { command: '', user: '', suspended: false };
-const ESRCH = process.platform === 'win32' ? -4040 : -3;
 
 /** By the file's time alone. */
 export function startedBefore(startedAt: number, report: FileReport): boolean {
@@ -304,36 +231,6 @@ function unreadable(path: string, errno: number, syscall: string): PidFileError 
     systemErrorCode(errno),
     path,
     { errno, syscall },
-  );
-}
-
-function gone(path: string, pid: number, errno: number, syscall: string): SignalError {
-  const code = systemErrorCode(errno);
-  const problem =
-    code === 'ESRCH'
-      ? 'ESRCH: no such process; the daemon does not run'
-      : `it cannot be examined: ${explainSystemError(errno)}`;
-  return new SignalError(`Process ${pid} of PID file '${path}': ${problem}`, code, {
-    errno,
-    syscall,
-    path,
-    pid,
-  });
-}
-
-function unsignalled(path: string, pid: number, errno: number): SignalError {
-  return new SignalError(
-    `Cannot signal process ${pid} of PID file '${path}': ${explainSystemError(errno)}`,
-    systemErrorCode(errno),
-    { errno, syscall: 'kill', path, pid },
-  );
-}
-
-function notAwaited(path: string, pid: number, errno: number, syscall: string): SignalError {
-  return new SignalError(
-    `Cannot wait for the end of process ${pid} of PID file '${path}': ${explainSystemError(errno)}`,
-    systemErrorCode(errno),
-    { errno, syscall, path, pid },
   );
 }
 

@@ -39,4 +39,5 @@ export { PidFile } from './pid_file';
 export { launch, type LaunchOptions, type Launched } from './launch';
 export { notify, type Notification } from './notify';
 export { ping, send, type SendOptions } from './send';
+export type { ChildProcessLike, SignalTarget } from './target';
 export { terminate, type TerminateOptions, type Termination } from './terminate';

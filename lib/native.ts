@@ -189,6 +189,8 @@ export interface NativeBinding {
   closeProcess(handle: number): void;
   describeProcess(pid: number, handle: number): ProcessDescription | Failure;
   processDetails(pid: number, handle: number): ProcessDetails;
+  /** An own one, whose number cannot mean another process yet. */
+  isChild(pid: number): boolean;
   processOwner(pid: number): number;
   roleOf(pid: number, fileOwner: number): Role;
   holdsLock(pid: number, device: bigint, index: bigint, path: string, descriptor: number): Holds;

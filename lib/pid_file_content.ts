@@ -3,7 +3,7 @@ import { PidFileError, quote, type PidFileErrorDetails } from './errors';
 import { FileKind, LockState, type FileReport } from './native';
 
 /** The largest process ID that any of the three systems can have. */
-const LARGEST_PID = 2 ** 31 - 1;
+export const LARGEST_PID = 2 ** 31 - 1;
 
 const KINDS = {
   [FileKind.Directory]: 'it is a directory',

@@ -2,8 +2,9 @@ import { toBoolean, toOptions, toPath } from './arguments';
 import { PidFileError, SignalError } from './errors';
 import { identify } from './identity';
 import { toSignum, type SignalLike } from './signals';
+import { toTarget, type SignalTarget } from './target';
 
-/** Options of {@link send}. */
+/** Options of {@link send}, for PID files. With a process ID or a child there is nothing to verify. */
 export interface SendOptions {
   /**
    * Make sure that the process is the one that the file means. `false` signals whatever process has
@@ -20,7 +21,8 @@ export interface SendOptions {
 }
 
 /**
- * Sends a signal to the process that a PID file names, and to no other.
+ * Sends a signal to the process that a PID file names, and to no other; or to a child of this process, or to
+ * the process with a number.
  *
  * Linux signals through a pidfd that was opened before the process was checked. macOS, and Linux
  * where pidfd_open(2) is refused, check, signal and check again, which leaves a window of
@@ -28,13 +30,18 @@ export interface SendOptions {
  * is none does SIGINT, SIGTERM, SIGABRT or SIGKILL end the process, with the signal's number as exit
  * code.
  *
- * @param pidFile - A path or `file:` URL.
+ * A child that has ended is never mistaken for another process that has its number by now, also before its
+ * `'exit'` event. A number by itself means whatever process has it in that moment.
+ *
+ * @param target - The path or `file:` URL of a PID file, a process ID, or a `ChildProcess`. A string is
+ *   always a path.
  * @param signal - A class, an instance, a number, a name, or 0 to check only.
- * @param options - Which checks to leave out.
+ * @param options - Which checks of the PID file to leave out.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
- * @throws SignalError `ERR_UNKNOWN_SIGNAL` before the file is opened; `ESRCH` when the process is
- *   gone or a zombie; `EPERM` when it may not be signalled; on Windows also `EPROTO`, `ETIMEDOUT`
- *   and `ENOSYS`.
+ * @throws RangeError `ERR_OUT_OF_RANGE` for a number that is no process ID: 0 and negative ones included.
+ * @throws SignalError `ERR_UNKNOWN_SIGNAL` before the target is looked at; `ESRCH` when the process is
+ *   gone or a zombie, or a child was never started; `EPERM` when it may not be signalled; on Windows also
+ *   `EPROTO`, `ETIMEDOUT` and `ENOSYS`.
  * @throws PidFileError `ERR_PID_FILE_INVALID`, `ERR_PID_FILE_STALE`, `ERR_PID_FILE_FOREIGN`,
  *   `ERR_PID_FILE_UNVERIFIED`, `ERR_PID_FILE_INSECURE`, or a system error's code such as `ENOENT`.
  *
@@ -44,19 +51,19 @@ export interface SendOptions {
  * send('/run/my-daemon.pid', SIGTERM);
  * ```
  */
-export function send(pidFile: string | URL, signal: SignalLike, options?: SendOptions): void {
-  const path = toPath('pidFile', pidFile);
+export function send(target: SignalTarget, signal: SignalLike, options?: SendOptions): void {
+  const whom = toTarget(target);
   const { verify, insecure } = toOptions<SendOptions>(options, ['verify', 'insecure']);
   const identification = {
     verify: toBoolean('options.verify', verify, true),
     insecure: toBoolean('options.insecure', insecure, false),
   };
   const signum = toSignum(signal);
-  const target = identify(path, identification);
+  const found = whom.open(identification);
   try {
-    target.signal(signum);
+    found.signal(signum);
   } finally {
-    target.close();
+    found.close();
   }
 }
 

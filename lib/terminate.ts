@@ -1,14 +1,22 @@
-import { toBoolean, toOptions, toPath } from './arguments';
+import { toBoolean, toOptions } from './arguments';
 import { PidFileError, SignalError } from './errors';
-import { identify, isLeftEmpty, type IdentifyOptions, type Target } from './identity';
+import { isLeftEmpty, type IdentifyOptions } from './identity';
+import type { OtherProcess } from './other_process';
 import type { SendOptions } from './send';
 import { SIGTERM, signalName, toSignum, type SignalLike } from './signals';
+import {
+  hasEnded,
+  toTarget,
+  type ChildProcessLike,
+  type SignalTarget,
+  type Target,
+} from './target';
 import { happensWithin, toAbortSignal, toDuration } from './waiting';
 
 /** Options of {@link terminate}. */
 export interface TerminateOptions extends SendOptions {
   /**
-   * The signal that asks the daemon to end; 0 sends none and only waits.
+   * The signal that asks the process to end; 0 sends none and only waits.
    * @defaultValue SIGTERM
    */
   signal?: SignalLike | undefined;
@@ -22,7 +30,7 @@ export interface TerminateOptions extends SendOptions {
    * @defaultValue false
    */
   kill?: boolean | undefined;
-  /** Gives up waiting. The daemon keeps the signal that it has been sent. */
+  /** Gives up waiting. The process keeps the signal that it has been sent. */
   abortSignal?: AbortSignal | undefined;
 }
 
@@ -38,17 +46,21 @@ export type Termination =
        */
       readonly outcome: 'exited' | 'killed' | 'timeout';
       /**
-       * Its exit code, where the system tells and it was not ended by a signal. Linux 6.15 and later tell it if
-       * its parent asks for it within half a second, as nearly all do; Windows always; macOS does not.
+       * Its exit code, where that is known and it was not ended by a signal. Of a child always. Of others, Linux
+       * 6.15 and later tell it if their parent asks for it within half a second, as nearly all do; Windows always;
+       * macOS does not.
        */
       readonly exitCode?: number | undefined;
-      /** The name of the signal that ended it, likewise; never on Windows, which has exit codes only. */
+      /**
+       * The name of the signal that ended it, likewise. Windows has exit codes only; there, it is known of a child
+       * that was ended by its own `kill()`.
+       */
       readonly signal?: NodeJS.Signals | `signal ${number}` | undefined;
     }
   | {
-      /** There was no such daemon; nothing was signalled. */
+      /** There was no such process; nothing was signalled. */
       readonly pid: null;
-      /** The daemon does not run. */
+      /** It does not run. */
       readonly outcome: 'not-running';
       /** Not known. */
       readonly exitCode?: undefined;
@@ -59,34 +71,52 @@ export type Termination =
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** A process in an uninterruptible system call outlives even SIGKILL for a while. */
 const KILL_PATIENCE_MS = 10_000;
+/** The event comes in one of the next turns of the loop, unless something else has collected the child. */
+const EXIT_EVENT_PATIENCE_MS = 1000;
 const SIGKILL = 9;
 
 const OPTIONS = ['signal', 'timeout', 'kill', 'abortSignal', 'verify', 'insecure'] as const;
 
 /**
- * Asks the daemon of a PID file to end, and waits until its process is gone.
+ * Asks the daemon of a PID file to end, and waits until its process is gone; or a child of this process, or
+ * the process with a number.
  *
  * It does not poll: Linux waits on the same pidfd that the signal goes through, macOS on a kqueue,
  * Windows on the process's handle, each on a thread of its own, so neither the event loop nor libuv's
  * thread pool is blocked. A zombie counts as gone. Works in worker threads too.
  *
- * @param pidFile - A path or `file:` URL.
+ * On Windows this is how a parent ends a child gracefully: the signal goes to the child's handler, while
+ * `child.kill()` ends it at once. The child's `'exit'` event has been emitted when the promise resolves. A
+ * child that is suspended (SIGSTOP) is not continued: it gets the signal when it is.
+ *
+ * @param target - The path or `file:` URL of a PID file, a process ID, or a `ChildProcess`. A string is
+ *   always a path.
  * @param options - How to ask, and how long to wait.
- * @returns what happened; a daemon that does not run is no error.
- * @throws as {@link send} for a file that is no PID file or cannot be trusted and for a process that
- *   may not be signalled (`EPERM`), but not for one that does not run; the reason of `abortSignal`.
+ * @returns what happened; a process that does not run is no error, nor is a child that has ended or was
+ *   never started.
+ * @throws as {@link send} for a target that is none, a file that is no PID file or cannot be trusted and
+ *   for a process that may not be signalled (`EPERM`), but not for one that does not run; the reason of
+ *   `abortSignal`.
  *
  * @example
  * ```js
  * const { terminate } = require('daemoniker');
  * terminate('my.pid', { timeout: 5000, kill: true }).then(({ outcome }) => console.log(outcome));
  * ```
+ *
+ * @example
+ * ```js
+ * const { fork } = require('node:child_process');
+ * const { terminate } = require('daemoniker');
+ * const child = fork('worker.js');
+ * child.once('spawn', async () => console.log(await terminate(child)));
+ * ```
  */
 export async function terminate(
-  pidFile: string | URL,
+  target: SignalTarget,
   options?: TerminateOptions,
 ): Promise<Termination> {
-  const path = toPath('pidFile', pidFile);
+  const whom = toTarget(target);
   const given = toOptions<TerminateOptions>(options, OPTIONS);
   const signum = toSignum(given.signal ?? SIGTERM);
   const timeout =
@@ -95,51 +125,67 @@ export async function terminate(
   const abortSignal = toAbortSignal(given.abortSignal);
   abortSignal?.throwIfAborted();
 
-  const target = find(path, {
+  const found = find(whom, {
     verify: toBoolean('options.verify', given.verify, true),
     insecure: toBoolean('options.insecure', given.insecure, false),
     needsStart: true,
   });
-  if (target === null) return NOT_RUNNING;
+  if (found === null) return NOT_RUNNING;
   try {
-    const { pid } = target;
-    let how: Pick<Termination, 'exitCode' | 'signal'> = {};
+    const { pid } = found;
+    let how: Exit = {};
     let report = (): void => undefined;
     const gone = new Promise<void>((resolve) => (report = resolve));
     // Before it is signalled, so that nothing is if the wait cannot begin.
-    target.whenGone((code, signum) => {
+    found.whenGone((code, signum) => {
       how = describeExit(code, signum);
       report();
     });
-    if (signum !== 0 && !signal(target, signum)) return NOT_RUNNING;
+    if (signum !== 0 && !signal(found, signum)) return NOT_RUNNING;
     let killed = signum === SIGKILL;
     let isGone = await happensWithin(timeout, gone, abortSignal);
     if (!isGone) {
       // It may have ended in this very moment; how, comes a moment later.
-      const isLate = !target.isGone();
+      const isLate = !found.isGone();
       if (isLate && !kill) return { pid, outcome: 'timeout' };
-      if (isLate) killed = signal(target, SIGKILL);
+      if (isLate) killed = signal(found, SIGKILL);
       isGone = await happensWithin(KILL_PATIENCE_MS, gone, abortSignal);
     }
     if (!isGone) return { pid, outcome: 'timeout' };
+    if (whom.child !== null) how = (await exitOf(whom.child)) ?? how;
     return { pid, outcome: killed ? 'killed' : 'exited', ...how };
   } finally {
-    target.close();
+    found.close();
   }
 }
 
-function describeExit(code: number, signum: number): Pick<Termination, 'exitCode' | 'signal'> {
+type Exit = Pick<Termination, 'exitCode' | 'signal'>;
+
+/** Of a child that is gone: what it says itself; `null` if it never does. */
+async function exitOf(child: ChildProcessLike): Promise<Exit | null> {
+  if (!hasEnded(child) && child.once !== undefined) {
+    let hear = (): void => undefined;
+    const heard = new Promise<void>((resolve) => (hear = resolve));
+    child.once('exit', hear);
+    await happensWithin(EXIT_EVENT_PATIENCE_MS, heard, undefined);
+    child.off?.('exit', hear);
+  }
+  if (child.signalCode !== null) return { signal: child.signalCode };
+  return child.exitCode === null ? null : { exitCode: child.exitCode };
+}
+
+function describeExit(code: number, signum: number): Exit {
   if (signum > 0) return { signal: signalName(signum) };
   return code >= 0 ? { exitCode: code } : {};
 }
 
 const NOT_RUNNING: Termination = Object.freeze({ pid: null, outcome: 'not-running' });
 
-/** `null` when the daemon does not run. Unlike `ping()`, a file that another process has locked is
+/** `null` when it does not run. Unlike `ping()`, a file that another process has locked is
  * an error: some daemon does run, and the caller must not believe that it has been ended. */
-function find(path: string, options: IdentifyOptions): Target | null {
+function find(target: Target, options: IdentifyOptions): OtherProcess | null {
   try {
-    return identify(path, options);
+    return target.open(options);
   } catch (error) {
     if (error instanceof SignalError && error.code === 'ESRCH') return null;
     if (error instanceof PidFileError) {
@@ -150,9 +196,9 @@ function find(path: string, options: IdentifyOptions): Target | null {
 }
 
 /** False when there is no such process any more. */
-function signal(target: Target, signum: number): boolean {
+function signal(found: OtherProcess, signum: number): boolean {
   try {
-    target.signal(signum);
+    found.signal(signum);
     return true;
   } catch (error) {
     if (error instanceof SignalError && error.code === 'ESRCH') return false;

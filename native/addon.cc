@@ -343,6 +343,11 @@ Value ProcessDetails(const CallbackInfo& info) {
   return result;
 }
 
+// (pid) => whether it is an own child
+Value IsChild(const CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), process::IsChild(Int64(info, 0)));
+}
+
 // (pid) => uid | error (negative)
 Value ProcessOwner(const CallbackInfo& info) {
   int64_t uid = 0;
@@ -479,6 +484,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("closeProcess", CloseProcess);
   set("describeProcess", DescribeProcess);
   set("processDetails", ProcessDetails);
+  set("isChild", IsChild);
   set("processOwner", ProcessOwner);
   set("roleOf", RoleOfProcess);
   set("holdsLock", HoldsLock);

@@ -2,6 +2,7 @@
 //
 //   native/linux/process.cc    pidfd_open(2), /proc
 //   native/darwin/process.cc   kill(2), proc_pidinfo, sysctl
+//   native/posix/child.cc      waitid(2)
 //   native/win32/process.cc    OpenProcess, GetProcessTimes, the signal pipe
 //
 // Errors are libuv's numbers (negative).
@@ -56,6 +57,10 @@ struct Details {
   bool suspended = false;  // by SIGSTOP and its like; not known on Windows
 };
 Details DetailsOf(int64_t pid, Handle handle);
+
+// Whether it is a child of this process whose end nobody has asked for yet, so that its number
+// cannot mean another one.
+bool IsChild(int64_t pid);
 
 // The user that it runs as, for comparison with a file's owner. ENOTSUP on Windows.
 int Owner(int64_t pid, int64_t* uid);

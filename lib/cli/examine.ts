@@ -1,7 +1,8 @@
 // What can be said about the daemon of a PID file.
 import { PidFileError, SignalError } from '../errors';
-import { identify, isLeftEmpty, isLockGone, type Target } from '../identity';
+import { identify, isLeftEmpty, isLockGone } from '../identity';
 import { Role, isFailure, native } from '../native';
+import type { OtherProcess } from '../other_process';
 
 export type Status = 'running' | 'dead' | 'stopped' | 'unknown';
 
@@ -37,7 +38,7 @@ export function examine(path: string): Examination {
   }
 }
 
-function describe(target: Target, refusal: Problem | null): Examination {
+function describe(target: OtherProcess, refusal: Problem | null): Examination {
   const { pid, knownBy } = target;
   const { command, user, suspended } = target.details();
   const startedAt = new Date(target.startedAt ?? NaN);

@@ -186,6 +186,9 @@ Details DetailsOf(int64_t pid, Handle handle) {
   return details;
 }
 
+// libuv keeps it open until it has reported its end, and with that its number.
+bool IsChild(int64_t pid) { return ParentOf(pid) == Current(); }
+
 int Owner(int64_t, int64_t*) { return uv::kEnotsup; }
 
 Role RoleOf(int64_t pid, int64_t) {

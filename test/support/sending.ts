@@ -1,8 +1,6 @@
 // Signals to fixtures, on each platform: kill(2), or on Windows, which has none, send().
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { unlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { send } from '../..';
 import { PATIENCE_MS } from './fixture';
@@ -20,17 +18,8 @@ export const OWN_UID = process.getuid?.() ?? null;
 /** From this process. */
 export function signal(pid: number, name: NodeJS.Signals | number): void {
   // SIGKILL is all that Windows' own kill() can do.
-  if (!IS_WINDOWS || name === 'SIGKILL') {
-    process.kill(pid, name);
-    return;
-  }
-  const file = join(tmpdir(), `daemoniker-test-${process.pid}.pid`);
-  writeFileSync(file, `${pid}\n`);
-  try {
-    send(file, name, { verify: false });
-  } finally {
-    unlinkSync(file);
-  }
+  if (!IS_WINDOWS || name === 'SIGKILL') process.kill(pid, name);
+  else send(pid, name);
 }
 
 /**

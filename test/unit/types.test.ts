@@ -3,6 +3,7 @@
 // not.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fork, spawn } from 'node:child_process';
 import * as ts from 'typescript';
 import * as daemoniker from '../..';
 import {
@@ -21,6 +22,7 @@ import {
   type SignalHandlerOptions,
   type SignalMessage,
   type SignalOrigin,
+  type SignalTarget,
   type Termination,
   ping,
   send,
@@ -117,7 +119,7 @@ export async function sending(): Promise<void> {
   await terminate(file, { kill: maybe, timeout: undefined, signal: undefined });
   // @ts-expect-error: a class, an instance, a name or a number
   send(file, {});
-  // @ts-expect-error: the PID file cannot be left out here
+  // @ts-expect-error: the target cannot be left out here
   send(null, SIGTERM);
   isExactly<boolean>()(ping(file));
 
@@ -139,6 +141,24 @@ export async function sending(): Promise<void> {
   }
   // @ts-expect-error: what it is called in the DOM; here `signal` is the process's
   await terminate(file, { signal: AbortSignal.timeout(1) });
+
+  // A PID file, a process ID, or a child, with or without pipes.
+  const child = spawn('true');
+  const targets = [file, new URL('file:///run/my.pid'), 4711, child, fork('worker.js')] as const;
+  for (const target of targets satisfies readonly SignalTarget[]) {
+    send(target, SIGTERM);
+    isExactly<Termination>()(await terminate(target));
+  }
+  // What other libraries and runtimes have of one is enough.
+  send({ pid: 4711, exitCode: null, signalCode: null }, 0);
+  // @ts-expect-error: not what has only a number
+  send({ pid: 4711 }, 0);
+  // @ts-expect-error: not this process itself, whose number is process.pid
+  send(process, 0);
+  // @ts-expect-error: process IDs are no bigints
+  send(4711n, 0);
+  // @ts-expect-error: this one is about PID files
+  ping(child);
 
   const pidFile = PidFile.acquire(file);
   isExactly<string>()(pidFile.path);

@@ -1,0 +1,95 @@
+// Whom send() and terminate() are told to signal: the argument, and the process that it means.
+import { toPath } from './arguments';
+import { invalidArgType, outOfRange, type SignalError } from './errors';
+import { identify, type IdentifyOptions } from './identity';
+import { native } from './native';
+import { OtherProcess, childGone } from './other_process';
+import { LARGEST_PID } from './pid_file_content';
+
+/** What is needed of a `ChildProcess` of `node:child_process`, whose `spawn()` and its like give one. */
+export interface ChildProcessLike {
+  /** `undefined` if it could not be started. */
+  readonly pid?: number | undefined;
+  /** `null` until it has ended, and if it was ended by a signal. */
+  readonly exitCode: number | null;
+  /** `null` until it has ended, and if it was not ended by a signal. */
+  readonly signalCode: NodeJS.Signals | null;
+  /** Without events, how it ended may not be known. */
+  once?(event: 'exit', listener: () => void): unknown;
+  /** Takes such a listener away. */
+  off?(event: 'exit', listener: () => void): unknown;
+}
+
+/**
+ * A process to be signalled: the path or `file:` URL of its PID file, its process ID, or a child of this
+ * process. A string is always a path, also `'4711'`.
+ */
+export type SignalTarget = string | URL | number | ChildProcessLike;
+
+export interface Target {
+  /** Finds the process. The options are about PID files. Throws a SignalError or a PidFileError. */
+  open(options: IdentifyOptions): OtherProcess;
+  /** Whose parent this process is, if it was given as such. */
+  readonly child: ChildProcessLike | null;
+}
+
+export function toTarget(value: unknown): Target {
+  if (typeof value === 'number') {
+    const pid = toPid('target', value);
+    return { child: null, open: () => openRunning(pid) };
+  }
+  if (isChild(value)) {
+    const pid = value.pid === undefined ? undefined : toPid('target.pid', value.pid);
+    return { child: value, open: () => openChild(value, pid) };
+  }
+  const path = toPath('target', value, ', a process ID, or a ChildProcess');
+  return { child: null, open: (options) => identify(path, options) };
+}
+
+/** Not by `instanceof`: other runtimes, and packages, have classes of their own. The global `process` is none. */
+function isChild(value: unknown): value is ChildProcessLike {
+  return (
+    typeof value === 'object' && value !== null && 'exitCode' in value && 'signalCode' in value
+  );
+}
+
+function toPid(name: string, value: unknown): number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  // kill(2) takes 0 and negative numbers for groups of processes.
+  if (Number.isInteger(value) && value >= 1 && value <= LARGEST_PID) return value;
+  throw outOfRange(name, `a process ID, from 1 to ${LARGEST_PID}`, value);
+}
+
+export function hasEnded(child: ChildProcessLike): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Its number is its own until its parent, this process, has collected its status. */
+function openChild(child: ChildProcessLike, pid: number | undefined): OtherProcess {
+  if (pid === undefined || hasEnded(child)) throw childGone(pid);
+  return openRunning(pid, () => {
+    // Something else than the runtime may have collected it.
+    if (!native.isChild(pid)) throw childGone(pid);
+  });
+}
+
+function openRunning(pid: number, check?: () => void): OtherProcess {
+  const found = OtherProcess.open(pid);
+  try {
+    check?.();
+    describeRunning(found);
+    return found;
+  } catch (error) {
+    found.close();
+    throw error;
+  }
+}
+
+/** One that /proc hides can do without, if there is a handle. */
+function describeRunning(found: OtherProcess): void {
+  try {
+    found.describe();
+  } catch (error) {
+    if (!found.hasHandle || (error as SignalError).code === 'ESRCH') throw error;
+  }
+}
