@@ -45,6 +45,10 @@ constexpr int kUnknown = -1;
 std::atomic<bool> is_service{false};
 std::atomic<bool> is_running{false};
 std::atomic<bool> stop_asked{false};
+// Nobody handles SIGTERM, so it does what it does without a handler.
+std::atomic<bool> ends_by_default{false};
+// OnControl() is running. Whoever has sent the request gets no answer if the process ends before.
+std::atomic<int> answering{0};
 // With which status the process ends.
 std::atomic<int> end_status{kUnknown};
 
@@ -129,15 +133,7 @@ DWORD Report() {
 
 // ---- What the system calls ----
 
-// As a signal's default action ends a process that has no handler. It was asked to, so this is a
-// success.
-[[noreturn]] void EndByDefault() {
-  PidFileClaims::Instance().RemoveAtOnce();
-  ReportEnd(0);
-  end::BySignal(SIGTERM);
-}
-
-DWORD WINAPI OnControl(DWORD control, DWORD, void*, void*) {
+DWORD Handle(DWORD control) {
   switch (control) {
     case SERVICE_CONTROL_INTERROGATE:
       return NO_ERROR;
@@ -154,11 +150,21 @@ DWORD WINAPI OnControl(DWORD control, DWORD, void*, void*) {
         Report();
         SetEvent(changed);
       }
-      if (!RecordIfTaken(SIGTERM, Origin::kService)) EndByDefault();
+      if (!RecordIfTaken(SIGTERM, Origin::kService)) {
+        ends_by_default.store(true);
+        SetEvent(changed);
+      }
       return NO_ERROR;
     default:
       return ERROR_CALL_NOT_IMPLEMENTED;
   }
+}
+
+DWORD WINAPI OnControl(DWORD control, DWORD, void*, void*) {
+  answering.fetch_add(1);
+  const DWORD error = Handle(control);
+  answering.fetch_sub(1);
+  return error;
 }
 
 void WINAPI ServiceMain(DWORD count, LPWSTR* words) {
@@ -168,11 +174,20 @@ void WINAPI ServiceMain(DWORD count, LPWSTR* words) {
   AcquireSRWLockExclusive(&report_lock);
   manager = registered;
   ReleaseSRWLockExclusive(&report_lock);
-  while (registered != nullptr && end_status.load() == kUnknown) {
+  while (registered != nullptr && end_status.load() == kUnknown && !ends_by_default.load()) {
     WaitForSingleObject(changed, Report());
+  }
+  while (answering.load() != 0) SwitchToThread();
+  const bool by_default = ends_by_default.load();
+  if (by_default) {
+    PidFileClaims::Instance().RemoveAtOnce();
+    // It was asked to end, so this is a success.
+    int unknown = kUnknown;
+    end_status.compare_exchange_strong(unknown, 0);
   }
   Report();
   SetEvent(stopped);
+  if (by_default) end::BySignal(SIGTERM);
 }
 
 void Dispatch(void*) {

@@ -1,6 +1,6 @@
 // What `daemoniker service` asks of the service manager, and whether what a service runs is safe
-// from other users. Numbers called "error" are Windows' own, 0 for success: what to do about them is
-// known by these numbers (lib/service.ts).
+// from other users. Numbers called "error" are Windows' own, 0 for success: what to do about them
+// is known by these numbers (lib/service.ts).
 #include <napi.h>
 #include <windows.h>
 // After windows.h, which they need.
@@ -79,8 +79,8 @@ DWORD Restart(SC_HANDLE service) {
   recovery.dwResetPeriod = 24 * 60 * 60;
   recovery.cActions = 3;
   recovery.lpsaActions = actions;
-  const DWORD error = ErrorUnless(
-      ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &recovery));
+  const DWORD error =
+      ErrorUnless(ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &recovery));
   if (error != NO_ERROR) return error;
   // An exit code that is not 0 is a failure, too, and not only an end without a report.
   SERVICE_FAILURE_ACTIONS_FLAG flag = {TRUE};
@@ -95,12 +95,11 @@ Value Create(const CallbackInfo& info) {
   DWORD error = NO_ERROR;
   const OwnedService manager(OpenSCManagerW(nullptr, nullptr, SC_MANAGER_CREATE_SERVICE));
   const OwnedService service(
-      !manager.valid()
-          ? nullptr
-          : CreateServiceW(manager.get(), Text(info, 0).c_str(), Text(info, 1).c_str(),
-                           SERVICE_ALL_ACCESS, SERVICE_WIN32_OWN_PROCESS, Int(info, 4),
-                           SERVICE_ERROR_NORMAL, Text(info, 2).c_str(), nullptr, nullptr, nullptr,
-                           Text(info, 3).c_str(), nullptr));
+      !manager.valid() ? nullptr
+                       : CreateServiceW(manager.get(), Text(info, 0).c_str(), Text(info, 1).c_str(),
+                                        SERVICE_ALL_ACCESS, SERVICE_WIN32_OWN_PROCESS, Int(info, 4),
+                                        SERVICE_ERROR_NORMAL, Text(info, 2).c_str(), nullptr,
+                                        nullptr, nullptr, Text(info, 3).c_str(), nullptr));
   if (!service.valid()) error = GetLastError();
   const auto set = [&](const char* setting, bool wanted, auto change) {
     if (error != NO_ERROR || !wanted) return;
@@ -138,8 +137,7 @@ Value Start(const CallbackInfo& info) {
 // (name, control) => error
 Value Control(const CallbackInfo& info) {
   const DWORD control = Int(info, 1);
-  const DWORD access =
-      control == SERVICE_CONTROL_STOP ? SERVICE_STOP : SERVICE_PAUSE_CONTINUE;
+  const DWORD access = control == SERVICE_CONTROL_STOP ? SERVICE_STOP : SERVICE_PAUSE_CONTINUE;
   return Error(info, WithService(Text(info, 0), access, [&](SC_HANDLE service) {
                  SERVICE_STATUS status;
                  return ErrorUnless(ControlService(service, control, &status));
@@ -149,13 +147,11 @@ Value Control(const CallbackInfo& info) {
 // (name) => { error, state, pid, win32ExitCode, specificExitCode, checkpoint }
 Value Query(const CallbackInfo& info) {
   SERVICE_STATUS_PROCESS status = {};
-  const DWORD error =
-      WithService(Text(info, 0), SERVICE_QUERY_STATUS, [&](SC_HANDLE service) {
-        DWORD needed = 0;
-        return ErrorUnless(QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO,
-                                                reinterpret_cast<BYTE*>(&status), sizeof status,
-                                                &needed));
-      });
+  const DWORD error = WithService(Text(info, 0), SERVICE_QUERY_STATUS, [&](SC_HANDLE service) {
+    DWORD needed = 0;
+    return ErrorUnless(QueryServiceStatusEx(
+        service, SC_STATUS_PROCESS_INFO, reinterpret_cast<BYTE*>(&status), sizeof status, &needed));
+  });
   auto result = Napi::Object::New(info.Env());
   result.Set("error", error);
   result.Set("state", status.dwCurrentState);
@@ -196,8 +192,8 @@ bool IsTrusted(PSID sid) {
     if (IsWellKnownSid(sid, type)) return true;
   }
   PSID installer = nullptr;
-  if (!ConvertStringSidToSidW(
-          L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464", &installer)) {
+  if (!ConvertStringSidToSidW(L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464",
+                              &installer)) {
     return false;
   }
   const bool is_installer = EqualSid(sid, installer) != FALSE;
@@ -246,10 +242,10 @@ constexpr DWORD kOwnersRights = WRITE_DAC | WRITE_OWNER | DELETE | GENERIC_ALL |
 // A file; the directory that it is in, where another one could be put beside it, to be loaded by
 // it; and any further one, which could be replaced as a whole. Everybody may create directories in
 // the root of a drive.
-constexpr DWORD kRights[] = {kOwnersRights | FILE_WRITE_DATA | FILE_APPEND_DATA,
-                             kOwnersRights | FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY |
-                                 FILE_DELETE_CHILD,
-                             kOwnersRights | FILE_DELETE_CHILD};
+constexpr DWORD kRights[] = {
+    kOwnersRights | FILE_WRITE_DATA | FILE_APPEND_DATA,
+    kOwnersRights | FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY | FILE_DELETE_CHILD,
+    kOwnersRights | FILE_DELETE_CHILD};
 
 // (path, 0 a file | 1 the directory of one | 2 a directory further up) => { error, account }
 Value WhoMayChange(const CallbackInfo& info) {
@@ -258,9 +254,9 @@ Value WhoMayChange(const CallbackInfo& info) {
   PACL rules = nullptr;
   PSECURITY_DESCRIPTOR descriptor = nullptr;
   auto result = Napi::Object::New(info.Env());
-  const DWORD error = GetNamedSecurityInfoW(
-      path.data(), SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner,
-      nullptr, &rules, nullptr, &descriptor);
+  const DWORD error = GetNamedSecurityInfoW(path.data(), SE_FILE_OBJECT,
+                                            OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+                                            &owner, nullptr, &rules, nullptr, &descriptor);
   result.Set("error", error);
   result.Set("account", error == NO_ERROR ? StrangerAmong(owner, rules, kRights[Int(info, 1)])
                                           : std::string());

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { directory, pidFile } from '../support/each_test';
+import { alsoEnd, directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending, type Said } from '../support/fixture';
 import { onUnix, onWindows } from '../support/platform';
 import { eventually } from '../support/processes';
@@ -13,7 +13,6 @@ const SERVICE = join(FIXTURES, 'service.cjs');
 
 const PARAMCHANGE = 6;
 const STOP_PENDING = 3;
-const NOT_IMPLEMENTED = 120;
 
 function daemoniker(...args: string[]): Promise<Ending> {
   return new Fixture([process.execPath, join(ROOT, 'dist', 'cli.js'), ...args]).end();
@@ -40,13 +39,16 @@ beforeEach(() => {
   log = join(directory, 'log');
 });
 
-afterEach(async () => {
-  if (!IS_WINDOWS) return;
-  const { error, pid } = manager.query(name);
-  if (error !== 0) return;
-  if (pid !== 0) process.kill(pid, 'SIGKILL');
-  await eventually('its end', () => manager.query(name).pid === 0);
-  manager.delete(name);
+/** Of the service that the test has installed, if it is still there. */
+function processes(): number[] {
+  const { error, pid } = IS_WINDOWS ? manager.query(name) : { error: 0, pid: 0 };
+  return error === 0 && pid !== 0 ? [pid] : [];
+}
+
+alsoEnd(processes);
+
+afterEach(() => {
+  if (IS_WINDOWS) manager.delete(name);
 });
 
 function said(): Said[] {
@@ -180,18 +182,17 @@ onWindows('a service', () => {
     expect(await service('status')).toMatchObject({ status: 'running' });
   });
 
-  test('gets a change of its parameters as SIGHUP, and without a handler refuses it', async () => {
+  test('gets a change of its parameters as SIGHUP, which without a handler does nothing', async () => {
     await run(`
       ${handler("{ signals: { SIGHUP: () => { say('reloads', plain(handler.received)); } } }")}
       liveOn();
-      handler.setHandler('SIGINT', null);
     `);
     expect(manager.control(name, PARAMCHANGE)).toBe(0);
     expect(await hears('reloads')).toMatchObject({ name: 'SIGHUP', origin: 'service' });
     await service('stop');
     await service('remove');
     await run(`${handler('{}')} liveOn();`);
-    expect(manager.control(name, PARAMCHANGE)).toBe(NOT_IMPLEMENTED);
+    manager.control(name, PARAMCHANGE);
     expect(await service('status')).toMatchObject({ status: 'running' });
   });
 
