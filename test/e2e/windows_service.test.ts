@@ -197,7 +197,14 @@ onWindows('a service', () => {
   });
 
   test('that ends by itself reports its exit code', async () => {
-    await run(`${handler('{}')} setTimeout(() => process.exit(7), 500);`);
+    const leave = join(directory, 'leave');
+    await run(`
+      ${handler('{}')}
+      setInterval(() => {
+        if (require('node:fs').existsSync(${JSON.stringify(leave)})) process.exit(7);
+      }, 10);
+    `);
+    writeFileSync(leave, '');
     await eventually('its end', () => manager.query(name).pid === 0);
     expect(await service('status')).toMatchObject({ status: 'failed', exitCode: 7 });
   });
