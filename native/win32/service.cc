@@ -143,17 +143,12 @@ DWORD Handle(DWORD control) {
     case SERVICE_CONTROL_STOP:
     case SERVICE_CONTROL_SHUTDOWN:
     case SERVICE_CONTROL_PRESHUTDOWN:
-      if (!pending.IsIgnored(SIGTERM)) {
-        // Before the signal, which may be handled at once; the report that the process has stopped
-        // is the last one.
-        stop_asked.store(true);
-        Report();
-        SetEvent(changed);
-      }
-      if (!RecordIfTaken(SIGTERM, Origin::kService)) {
-        ends_by_default.store(true);
-        SetEvent(changed);
-      }
+      if (!pending.IsIgnored(SIGTERM)) stop_asked.store(true);
+      // Before the report, which may hang: from now on deadlines count.
+      if (!RecordIfTaken(SIGTERM, Origin::kService)) ends_by_default.store(true);
+      // The last report is the reporter's, after the answer to this.
+      if (end_status.load() == kUnknown) Report();
+      SetEvent(changed);
       return NO_ERROR;
     default:
       return ERROR_CALL_NOT_IMPLEMENTED;

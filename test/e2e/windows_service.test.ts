@@ -2,12 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SIGTERM, send } from '../..';
 import { alsoEnd, directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending, type Said } from '../support/fixture';
 import { onUnix, onWindows } from '../support/platform';
-import { eventually } from '../support/processes';
+import { eventually, isAlive } from '../support/processes';
 import { FIXTURES, IS_WINDOWS, ROOT } from '../support/runtime';
 import { serviceManager, type ServiceManager } from '../support/service_manager';
+import { tool } from '../support/windows_tool';
 
 const SERVICE = join(FIXTURES, 'service.cjs');
 
@@ -131,6 +133,18 @@ onWindows('a service', () => {
     expect(await service('stop')).toMatchObject({ outcome: 'stopped', exitCode: 124 });
     expect(existsSync(pidFile)).toBe(false);
     expect((await daemoniker('service', 'status', name)).code).toBe(1);
+  });
+
+  test('in which nobody can allocate any more ends in time, though nobody can report it', async () => {
+    const pid = await run(`
+      ${handler('{ shutdown: 500 }')}
+      setTimeout(() => { say('blocked'); stuckForEver(); }, 1);
+    `);
+    await hears('blocked');
+    tool('hold-heap', pid);
+    send(pidFile, SIGTERM);
+    await eventually('its end', () => !isAlive(pid));
+    expect(existsSync(pidFile)).toBe(false);
   });
 
   test('that does not exit in its limit reports what the signal makes of it', async () => {
