@@ -68,6 +68,7 @@ export const ORIGINS = [
   'kernel',
   'console',
   'pipe',
+  'service',
 ] as const satisfies readonly SignalOrigin[];
 
 /** A system call failed: `error` as in `util.getSystemErrorName()`. */
@@ -118,6 +119,64 @@ export interface ExitWait {
   readonly [EXIT_WAIT]: never;
 }
 declare const EXIT_WAIT: unique symbol;
+
+/** `error`: a number of Windows', not of libuv's; 0 for none. */
+export interface ServiceResult {
+  readonly error: number;
+}
+
+/** The order is that of the numbers of Windows. */
+export const enum ServiceState {
+  Stopped = 1,
+  StartPending,
+  StopPending,
+  Running,
+}
+export interface ServiceStatus extends ServiceResult {
+  readonly state: ServiceState;
+  /** 0 when there is no process. */
+  readonly pid: number;
+  /** 1066: see specificExitCode. */
+  readonly win32ExitCode: number;
+  readonly specificExitCode: number;
+  /** Increases while something pending makes progress. */
+  readonly checkpoint: number;
+}
+
+export interface ServiceConfiguration extends ServiceResult {
+  readonly commandLine: string;
+  readonly account: string;
+  readonly startType: number;
+}
+
+/** What a path is to what a service runs. */
+export const enum PathRole {
+  File,
+  Directory,
+  FurtherUp,
+}
+
+/** native/win32/service_manager.cc. What returns a number returns an error of Windows'. */
+export interface ServiceManager {
+  /** `unsupported`: settings that this system does not know, for people. */
+  create(
+    name: string,
+    displayName: string,
+    commandLine: string,
+    account: string,
+    startType: number,
+    delayed: boolean,
+    description: string,
+    restarts: boolean,
+  ): ServiceResult & { readonly unsupported: readonly string[] };
+  delete(name: string): number;
+  start(name: string): number;
+  control(name: string, control: number): number;
+  query(name: string): ServiceStatus;
+  configuration(name: string): ServiceConfiguration;
+  /** Somebody other than administrators, or ''. */
+  whoMayChange(path: string, role: PathRole): ServiceResult & { readonly account: string };
+}
 
 /** The addon, native/addon.cc. Numbers called "error" are 0 or negative, as libuv's. */
 export interface NativeBinding {
@@ -198,6 +257,13 @@ export interface NativeBinding {
   /** The result owns the handle. It must be given to {@link NativeBinding.stopWaiting} once. */
   waitForExit(pid: number, handle: number, birth: number, onExit: OnExit): ExitWait | Failure;
   stopWaiting(wait: ExitWait): void;
+
+  /** See native/service.h. Whether this process is a service. */
+  answerServiceManager(): boolean;
+  serviceRuns(): void;
+  serviceExits(exitCode: number): void;
+  /** On Windows. */
+  readonly services?: ServiceManager;
 
   /** See native/session.h. */
   keepDescriptors(): void;

@@ -56,7 +56,7 @@ const BUN = 'bun' in process.versions;
 const SHARES = PINS && !BUN && !('deno' in process.versions);
 
 /** How many listeners for one event are ours, at most. */
-const MOST_OF_OURS = 2;
+const MOST_OF_OURS = 3;
 
 export class Registry {
   readonly native: NativeBinding;

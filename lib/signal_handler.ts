@@ -11,6 +11,7 @@ import { prepareClaim, type Claim } from './pid_file';
 import { claimWithin } from './pid_file_wait';
 import { recordOf, type Arrival } from './record';
 import { registry, type Receiver } from './registry';
+import { answerServiceManager, reportRunning, reportTheExit } from './service_process';
 import {
   Shutdown,
   toHandledSignum,
@@ -227,6 +228,7 @@ class HandlerState implements Receiver {
 
   start(): void {
     this.#onlyOnce(() => this.#start());
+    reportRunning();
     publishStart(this.pidFile);
   }
 
@@ -236,11 +238,13 @@ class HandlerState implements Receiver {
       throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
     }
     requireMainThread('start');
+    answerServiceManager();
     this.#isStarting = true;
     try {
       return begin();
     } finally {
       this.#isStarting = false;
+      reportTheExit();
     }
   }
 
@@ -287,6 +291,7 @@ class HandlerState implements Receiver {
       }
       throw error;
     }
+    reportRunning();
     publishStart(this.pidFile);
   }
 

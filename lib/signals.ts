@@ -12,10 +12,12 @@ import { native } from './native';
  * - `'kernel'`: by the terminal (Ctrl-C) or a timer.
  * - `'console'`: by a console event, the end of the session, or a request to close (Windows).
  * - `'pipe'`: by `send()` (Windows).
+ * - `'service'`: by the service manager of Windows.
  *
  * macOS tells `'process'`, `'thread'` and `'kernel'` only.
  */
-export type SignalOrigin = 'process' | 'thread' | 'queue' | 'kernel' | 'console' | 'pipe';
+export type SignalOrigin =
+  'process' | 'thread' | 'queue' | 'kernel' | 'console' | 'pipe' | 'service';
 
 /**
  * The process that sent a signal. For logs, not for authorisation: with sigqueue(3) it is what the

@@ -15,6 +15,7 @@
 #include "other_process.h"
 #include "pending.h"
 #include "pid_file_claims.h"
+#include "service.h"
 #include "session.h"
 #include "shutdown.h"
 #include "watcher.h"
@@ -302,6 +303,21 @@ Value MonotonicMicroseconds(const CallbackInfo& info) {
   return Number(info, static_cast<double>(SteadyNanoseconds() / 1000));
 }
 
+// ---- The service manager ----
+
+// => whether this process is a service
+Value AnswerServiceManager(const CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), service::Answer());
+}
+
+void ServiceRuns(const CallbackInfo&) { service::SetRunning(); }
+
+// (exitCode): at the end of 'exit'.
+void ServiceExits(const CallbackInfo& info) {
+  PidFileClaims::Instance().ReleaseAll();
+  service::ReportExit(Int(info, 0));
+}
+
 // ---- Other processes ----
 
 // (pid) => { handle } | { error, syscall }; handle is -1 where the system has none
@@ -480,6 +496,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("releaseClaim", ReleaseClaim);
   set("notifySupervisor", NotifyTheSupervisor);
   set("monotonicMicroseconds", MonotonicMicroseconds);
+  set("answerServiceManager", AnswerServiceManager);
+  set("serviceRuns", ServiceRuns);
+  set("serviceExits", ServiceExits);
   set("openProcess", OpenProcess);
   set("closeProcess", CloseProcess);
   set("describeProcess", DescribeProcess);
@@ -496,6 +515,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("closeSession", CloseSession);
   set("sessionContains", SessionContains);
   set("signalSession", SignalSession);
+  service::AddManagement(env, exports);
   return exports;
 }
 

@@ -29,6 +29,7 @@ enum class Origin : int32_t {
   kKernel = 3,   // the terminal, a timer
   kConsole = 4,  // a Windows console control event, or the end of the Windows session
   kPipe = 5,     // send() on Windows
+  kService = 6,  // the service manager of Windows
 };
 
 constexpr int64_t kNoSender = -1;

@@ -10,6 +10,7 @@ import { terminate, type Termination } from '../terminate';
 import { atLeastOne, atMost, parseSignal, parseTimeout, pidFiles, type Words } from './arguments';
 import { examine, successor, supervisorOf, type Status } from './examine';
 import type { Output, Tone } from './output';
+import { service } from './service';
 import { UsageError, type CommandName } from './usage';
 
 const FAILED = 1;
@@ -73,6 +74,8 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
       return STATUS_CODES[status];
     });
   },
+
+  service,
 };
 
 /** The highest exit status. */

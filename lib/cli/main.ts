@@ -41,7 +41,8 @@ async function runCommand(words: readonly string[]): Promise<number> {
     throw new UsageError('--json and --quiet exclude each other', command);
   }
   const style = options.has('json') ? 'json' : options.has('quiet') ? 'quiet' : 'text';
-  return RUN[command](parsed, new Output(command, style));
+  const subject = command === 'service' ? 'service' : 'pidFile';
+  return RUN[command](parsed, new Output(command, style, subject));
 }
 
 function help(words: readonly string[]): number {

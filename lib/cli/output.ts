@@ -11,14 +11,21 @@ export type Tone = keyof typeof COLOURS;
 export class Output {
   readonly #command: string;
   readonly #style: 'text' | 'json' | 'quiet';
+  /** What the operands name, as the key in JSON. */
+  readonly #subject: 'pidFile' | 'service';
   readonly #waitingFor = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   /** On the terminal, in a line that is not finished. */
   #isShown = false;
 
-  constructor(command: string, style: 'text' | 'json' | 'quiet') {
+  constructor(
+    command: string,
+    style: 'text' | 'json' | 'quiet',
+    subject: 'pidFile' | 'service' = 'pidFile',
+  ) {
     this.#command = command;
     this.#style = style;
+    this.#subject = subject;
   }
 
   result(pidFile: string, data: object, text: string, tone: Tone): void {
@@ -94,7 +101,7 @@ export class Output {
   }
 
   #printJson(pidFile: string, data: object): void {
-    const object = { command: this.#command, pidFile, ...data };
+    const object = { command: this.#command, [this.#subject]: pidFile, ...data };
     // JSON itself leaves some of them as they are.
     process.stdout.write(`${printable(JSON.stringify(object))}\n`);
   }

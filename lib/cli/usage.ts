@@ -33,7 +33,12 @@ export const OPTIONS = {
   log: { argument: '<file>', text: 'append the output of the daemon to this file' },
   cwd: { argument: '<directory>', text: 'start the daemon in this directory (default: here)' },
   'no-verify': { text: 'signal whatever process has that PID now' },
-  insecure: { text: 'as root, trust a file that others may write' },
+  insecure: { text: 'trust what others may write' },
+  account: { argument: '<account>', text: 'who runs it (default: NT SERVICE\\<name>)' },
+  'display-name': { argument: '<text>', text: 'what services.msc calls it (default: <name>)' },
+  description: { argument: '<text>', text: 'what services.msc says it is' },
+  start: { argument: '<type>', text: 'auto (default), delayed, demand or disabled' },
+  restart: { argument: '<when>', text: 'on-failure (default) or never' },
   json: { text: 'print one JSON object for each PID file' },
   quiet: { short: 'q', text: 'print nothing but errors' },
   help: { short: 'h', text: 'print this help' },
@@ -112,6 +117,28 @@ configuration again. A daemon that has no handler for it is ended by it.`,
     options: ['no-verify', 'insecure'],
     exitStatus: DONE_OR_NOT,
   },
+  service: {
+    synopsis: '<action> <name> [options] [-- <command>...]',
+    summary: 'a service of Windows',
+    text: `Manages a Windows service, by one of these actions:
+
+  install  make the command (node <script>) a service, to be started with the
+           system; refused if others than administrators may change what it runs
+  remove   undo that, once it is stopped
+  start    start it, and wait until it runs
+  stop     ask it to end, and wait until it has
+  status   print whether it runs, or how it has ended
+
+start and stop wait for as long as the service says that it makes progress; the
+time of --timeout begins when it does not. All options but that one are for
+install. Needs to be run as administrator.`,
+    options: [
+      ...(['account', 'display-name', 'description', 'start', 'restart'] as const),
+      ...(['insecure', 'timeout'] as const),
+    ],
+    exitStatus: `0 done, or running;  1 failed, or ended with a failure;
+             2 wrong usage;  3 stopped;  4 not installed`,
+  },
 } as const satisfies Record<string, Usage>;
 
 export type CommandName = keyof typeof COMMANDS;
@@ -127,7 +154,7 @@ export function toCommandName(word: string): CommandName {
 
 /** Whether a command takes another one after `--`. */
 export function runsCommand(command: CommandName): boolean {
-  return COMMANDS[command].synopsis.includes(' -- ');
+  return COMMANDS[command].synopsis.includes('-- <command>');
 }
 
 /** Whether a command has an option. */
@@ -156,7 +183,9 @@ Exit status: ${exitStatus}
   }
   const lines = COMMAND_NAMES.map((name) => {
     const { synopsis, summary } = COMMANDS[name];
-    const shown = synopsis.replace(' [options] -- <command> [<argument>...]', ' -- <command>...');
+    const shown = synopsis
+      .replace(' [options] -- <command> [<argument>...]', ' -- <command>...')
+      .replace(/ \[options\] \[.*/, '');
     return `  ${`${name} ${shown}`.padEnd(36)} ${summary}`;
   });
   return `Usage: daemoniker <command> <pid-file> [options]
@@ -174,7 +203,7 @@ function describeOptions(names: readonly OptionName[]): string {
     .map((name) => {
       const { argument, short, text }: Option = OPTIONS[name];
       const long = `--${name}${argument === undefined ? '' : ` ${argument}`}`;
-      return `  ${short === undefined ? '   ' : `-${short},`} ${long.padEnd(20)} ${text}`;
+      return `  ${short === undefined ? '   ' : `-${short},`} ${long.padEnd(21)} ${text}`;
     })
     .join('\n');
 }

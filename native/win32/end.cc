@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "thread.h"
+#include "win32/service.h"
 
 namespace daemoniker::end {
 
@@ -23,6 +24,7 @@ void RegisterAtExit(void (*clean_up)(), void (*last)()) {
 void BySignal(int signum) noexcept { WithStatus(128 + signum); }
 
 void WithStatus(int status) noexcept {
+  service::ReportEnd(status);
   // Unlike ExitProcess() it does not wait for locks that another thread may hold.
   TerminateProcess(GetCurrentProcess(), static_cast<UINT>(status));
   // Does not return for the current process; the compiler is not told so.

@@ -219,6 +219,21 @@ describe('reload', () => {
   });
 });
 
+test('windows-service: as an ordinary program it saves its state, and goes on from there', async () => {
+  const saved = join(directory, 'counter.txt');
+  const written = (text: string) => (): boolean =>
+    existsSync(join(directory, 'log.txt')) &&
+    readFileSync(join(directory, 'log.txt'), 'utf8').includes(text);
+  for (const from of ['from 0', 'from 41']) {
+    const daemon = new Fixture(runs('windows-service/daemon.mjs', directory));
+    await eventually(from, written(from));
+    send(join(directory, 'my-daemon.pid'), SIGTERM);
+    expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+    expect(readFileSync(saved, 'utf8')).toMatch(/^\d+$/);
+    writeFileSync(saved, '41');
+  }
+});
+
 test('one-of-two: of two daemons one runs, and the other says who does', async () => {
   const first = await startProgram(runs('one-of-two/daemon.mjs', pidFile), 'runs');
   const second = new Fixture(runs('one-of-two/daemon.mjs', pidFile));

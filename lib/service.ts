@@ -1,0 +1,398 @@
+// Windows services: installing, removing, starting and stopping them, as the command line does. What a
+// service itself does is native/win32/service.cc.
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { DaemonikerException, nameAfterClass, quote } from './errors';
+import { PathRole, ServiceState, native, type ServiceManager, type ServiceStatus } from './native';
+
+export type ServiceErrorCode =
+  | 'ERR_SERVICE_COMMAND'
+  | 'ERR_SERVICE_ENDED'
+  | 'ERR_SERVICE_INSECURE'
+  | 'ERR_SERVICE_REFUSED'
+  | 'ERR_SERVICE_TIMEOUT'
+  | 'ERR_SERVICE_UNSUPPORTED';
+
+/** Something is wrong with a service. Each code and what to do about it: docs/troubleshooting.md. */
+export class ServiceError extends DaemonikerException {
+  static {
+    nameAfterClass(this);
+  }
+
+  declare readonly code: ServiceErrorCode;
+  /** The number of the error, where it is one of Windows'. */
+  declare readonly windowsError?: number;
+  declare readonly exitCode?: number;
+
+  constructor(
+    message: string,
+    code: ServiceErrorCode,
+    details: { windowsError?: number; exitCode?: number } = {},
+  ) {
+    super(message);
+    Object.assign(this, { code }, details);
+  }
+}
+
+/** In the order in which help names them. */
+export const START_TYPES = ['auto', 'delayed', 'demand', 'disabled'] as const;
+export type StartType = (typeof START_TYPES)[number];
+
+// As Windows numbers them (winsvc.h).
+const START_NUMBERS: Readonly<Record<StartType, number>> = {
+  auto: 2,
+  delayed: 2,
+  demand: 3,
+  disabled: 4,
+};
+const STOP = 1;
+
+// Errors of Windows (winerror.h).
+const SUCCESS = 0;
+const NO_ANSWER = 1053;
+const NOT_INSTALLED = 1060;
+const NOT_RUNNING = 1062;
+const SPECIFIC_EXIT_CODE = 1066;
+const ENDED_UNEXPECTEDLY = 1067;
+const NEVER_STARTED = 1077;
+
+const EXPLANATIONS: Readonly<Record<number, string>> = {
+  2: 'a file of its command line does not exist; see: sc qc <name>',
+  3: 'a directory of its command line does not exist; see: sc qc <name>',
+  5: 'access denied; run this command as administrator',
+  123: 'Windows does not allow this name: no slashes, and 256 characters at most',
+  1053:
+    'its process did not answer in time: it has to be the runtime itself, and to call start() of a ' +
+    'SignalHandler1 within 30 seconds',
+  1056: 'it runs already',
+  1057: 'there is no such account, or it needs a password, which services.msc can be given',
+  1058: 'it is disabled; see: sc config <name> start= demand',
+  1060: 'there is no service of this name',
+  1061: 'it cannot be asked now: it is starting or stopping',
+  1062: 'it is not running',
+  1067: 'its process ended unexpectedly',
+  1069: 'its account could not log on: a wrong password, or no right to log on as a service',
+  1072:
+    'it is going to be removed, once nobody has it open any more: close services.msc, the Event Viewer ' +
+    'and the Task Manager, and stop it',
+  1073: 'there is a service of this name already; remove it first',
+  1077: 'it has not been started since the system was',
+  1078: 'another service has this name as its display name; give --display-name',
+};
+
+export interface InstallOptions {
+  readonly displayName?: string | undefined;
+  readonly description?: string | undefined;
+  /** @defaultValue `NT SERVICE\<name>` */
+  readonly account?: string | undefined;
+  readonly start: StartType;
+  /** After a failure. */
+  readonly restarts: boolean;
+  /** Whether others than administrators may be able to change what it runs. */
+  readonly insecure: boolean;
+}
+
+export interface Installed {
+  readonly commandLine: string;
+  readonly account: string;
+  /** What this Windows does not know. */
+  readonly unsupported: readonly string[];
+}
+
+/** @throws ServiceError with nothing installed */
+export function installService(
+  name: string,
+  command: readonly string[],
+  options: InstallOptions,
+): Installed {
+  const services = manager();
+  const { words, files } = toServiceCommand(command);
+  if (!options.insecure) for (const file of files) refuseIfOthersMayChange(services, file);
+  const commandLine = words.map(quoteWord).join(' ');
+  const account = options.account ?? `NT SERVICE\\${name}`;
+  const { error, unsupported } = services.create(
+    name,
+    options.displayName ?? name,
+    commandLine,
+    account,
+    START_NUMBERS[options.start],
+    options.start === 'delayed',
+    options.description ?? '',
+    options.restarts,
+  );
+  throwIfRefused(error, name, 'be installed');
+  return { commandLine, account, unsupported };
+}
+
+export function removeService(name: string): void {
+  const services = manager();
+  const { state } = statusOf(services, name);
+  if (state !== ServiceState.Stopped) {
+    throw new ServiceError(
+      `The service ${quote(name)} cannot be removed: it is not stopped. Stop it first`,
+      'ERR_SERVICE_REFUSED',
+    );
+  }
+  throwIfRefused(services.delete(name), name, 'be removed');
+}
+
+/**
+ * Waits until it runs, for as long as it makes progress, and then for `timeout` milliseconds. Returns
+ * its PID.
+ */
+export async function startService(name: string, timeout: number): Promise<number> {
+  const services = manager();
+  const error = services.start(name);
+  // Wine says so, too, when the process has ended before it was running.
+  if (error !== NO_ANSWER || !hasEndedItself(services.query(name))) {
+    throwIfRefused(error, name, 'be started');
+  }
+  const status = await settled(services, name, ServiceState.StartPending, timeout);
+  if (status.state === ServiceState.Running) return status.pid;
+  if (status.state !== ServiceState.Stopped) {
+    throw new ServiceError(
+      `The service ${quote(name)} is neither running nor stopped after ${timeout / 1000} s without progress`,
+      'ERR_SERVICE_TIMEOUT',
+    );
+  }
+  const exitCode = exitCodeOf(status);
+  throw new ServiceError(
+    `The service ${quote(name)} has ended instead of running (${explainEnd(status)})`,
+    'ERR_SERVICE_ENDED',
+    exitCode === null ? { windowsError: status.win32ExitCode } : { exitCode },
+  );
+}
+
+export interface Stopped {
+  readonly wasRunning: boolean;
+  /** `null` where only an error of Windows is known. */
+  readonly exitCode: number | null;
+  /** For people. */
+  readonly text: string;
+}
+
+/** Waits until it has stopped, for as long as it makes progress, and then for `timeout` milliseconds. */
+export async function stopService(name: string, timeout: number): Promise<Stopped> {
+  const services = manager();
+  const before = statusOf(services, name);
+  // One that is stopping cannot be asked again.
+  if (before.state !== ServiceState.StopPending) {
+    const error = services.control(name, STOP);
+    if (error === NOT_RUNNING) {
+      return { wasRunning: false, exitCode: exitCodeOf(before), text: 'not running' };
+    }
+    // One that ends at once may not have answered any more.
+    if (services.query(name).state !== ServiceState.Stopped) {
+      throwIfRefused(error, name, 'be stopped');
+    }
+  }
+  const status = await settled(services, name, ServiceState.StopPending, timeout);
+  if (status.state === ServiceState.Stopped) {
+    return { wasRunning: true, exitCode: exitCodeOf(status), text: explainEnd(status) };
+  }
+  throw new ServiceError(
+    status.state === ServiceState.Running
+      ? `The service ${quote(name)} still runs: it ignores SIGTERM, or was started again`
+      : `The service ${quote(name)} has not stopped after ${timeout / 1000} s without progress`,
+    'ERR_SERVICE_TIMEOUT',
+  );
+}
+
+export interface ServiceDescription {
+  readonly status: 'running' | 'starting' | 'stopping' | 'stopped' | 'failed' | 'missing';
+  readonly pid: number | null;
+  readonly exitCode: number | null;
+  readonly account: string | null;
+  readonly commandLine: string | null;
+  /** For people. */
+  readonly text: string;
+}
+
+export function describeService(name: string): ServiceDescription {
+  const services = manager();
+  const found = services.query(name);
+  if (found.error === NOT_INSTALLED) {
+    const nothing = { pid: null, exitCode: null, account: null, commandLine: null };
+    return { status: 'missing', ...nothing, text: 'not installed' };
+  }
+  throwIfRefused(found.error, name, 'be looked at');
+  const { error, account, commandLine } = services.configuration(name);
+  const known = error === SUCCESS ? { account, commandLine } : { account: null, commandLine: null };
+  const exitCode = exitCodeOf(found);
+  switch (found.state) {
+    case ServiceState.Stopped: {
+      const isFailure = exitCode !== 0 && found.win32ExitCode !== NEVER_STARTED;
+      const status = isFailure ? 'failed' : 'stopped';
+      return { status, pid: null, exitCode, ...known, text: `stopped (${explainEnd(found)})` };
+    }
+    case ServiceState.Running:
+    case ServiceState.StartPending:
+    case ServiceState.StopPending: {
+      const status =
+        found.state === ServiceState.Running
+          ? 'running'
+          : found.state === ServiceState.StartPending
+            ? 'starting'
+            : 'stopping';
+      const text = `${status} as process ${found.pid}`;
+      return { status, pid: found.pid, exitCode: null, ...known, text };
+    }
+  }
+}
+
+function manager(): ServiceManager {
+  const { services } = native;
+  if (services !== undefined) return services;
+  throw new ServiceError(
+    'Services of this kind are for Windows only. Elsewhere a supervisor starts a daemon: systemd, for ' +
+      "example, or 'daemoniker start'",
+    'ERR_SERVICE_UNSUPPORTED',
+  );
+}
+
+function throwIfRefused(error: number, name: string, what: string): void {
+  if (error === SUCCESS) return;
+  throw new ServiceError(
+    `The service ${quote(name)} cannot ${what}: ${explain(error).replaceAll('<name>', name)}`,
+    'ERR_SERVICE_REFUSED',
+    { windowsError: error },
+  );
+}
+
+function explain(error: number): string {
+  const explanation = EXPLANATIONS[error] ?? `see: net helpmsg ${error}`;
+  return `error ${error} of Windows, ${explanation}`;
+}
+
+function statusOf(services: ServiceManager, name: string): ServiceStatus {
+  const status = services.query(name);
+  throwIfRefused(status.error, name, 'be looked at');
+  return status;
+}
+
+const POLL_MS = 100;
+
+/** Its status once that is not `pending` any more, or has not changed for that long. */
+async function settled(
+  services: ServiceManager,
+  name: string,
+  pending: ServiceState,
+  timeout: number,
+): Promise<ServiceStatus> {
+  let since = performance.now();
+  let checkpoint: number | undefined;
+  for (;;) {
+    const status = statusOf(services, name);
+    if (status.state !== pending) return status;
+    if (status.checkpoint !== checkpoint) {
+      checkpoint = status.checkpoint;
+      since = performance.now();
+    }
+    if (performance.now() - since >= timeout) return status;
+    await setTimeout(POLL_MS);
+  }
+}
+
+function hasEndedItself({ error, state, win32ExitCode }: ServiceStatus): boolean {
+  const hasReported = win32ExitCode === SUCCESS || win32ExitCode === SPECIFIC_EXIT_CODE;
+  return error === SUCCESS && state === ServiceState.Stopped && hasReported;
+}
+
+function exitCodeOf({ win32ExitCode, specificExitCode }: ServiceStatus): number | null {
+  if (win32ExitCode === SPECIFIC_EXIT_CODE) return specificExitCode;
+  return win32ExitCode === SUCCESS ? 0 : null;
+}
+
+function explainEnd(status: ServiceStatus): string {
+  const exitCode = exitCodeOf(status);
+  if (exitCode !== null) return `exit code ${exitCode}`;
+  const { win32ExitCode } = status;
+  return [NEVER_STARTED, ENDED_UNEXPECTEDLY].includes(win32ExitCode)
+    ? (EXPLANATIONS[win32ExitCode] ?? '')
+    : explain(win32ExitCode);
+}
+
+// ---- What it runs ----
+
+/** Runtimes whose first word that is no option is the script. */
+const RUNTIMES = /^(node|bun)(\.exe)?$/i;
+
+/** The words, with absolute paths, and which of them are files that must be safe from others. */
+function toServiceCommand([program = '', ...others]: readonly string[]): {
+  readonly words: readonly string[];
+  readonly files: readonly string[];
+} {
+  // The file itself and not what PATH has in front of it: a shim is another process than the runtime.
+  const executable = /^node(\.exe)?$/i.test(program) ? process.execPath : resolve(program);
+  requireFile(executable);
+  if (!/\.exe$/i.test(executable)) {
+    throw new ServiceError(
+      `${quote(executable)} cannot be a service: that takes an .exe, and not what starts another ` +
+        'process. Give: node <script>',
+      'ERR_SERVICE_COMMAND',
+    );
+  }
+  const words = [executable, ...others];
+  const files = [executable];
+  if (executable === process.execPath || RUNTIMES.test(basename(executable))) {
+    const at = words.findIndex((word, index) => index > 0 && !word.startsWith('-'));
+    if (at < 0) {
+      throw new ServiceError(
+        `${quote(basename(executable))} needs a script: daemoniker service install <name> -- node daemon.js`,
+        'ERR_SERVICE_COMMAND',
+      );
+    }
+    const script = resolve(words[at] as string);
+    requireFile(script);
+    words[at] = script;
+    files.push(script);
+  }
+  for (const word of words) {
+    if (!/%[^%]+%/.test(word)) continue;
+    throw new ServiceError(
+      `${quote(word)} cannot be a part of a service's command: Windows takes %…% for a variable`,
+      'ERR_SERVICE_COMMAND',
+    );
+  }
+  return { words, files };
+}
+
+function requireFile(path: string): void {
+  if (existsSync(path)) return;
+  throw new ServiceError(
+    `There is no file ${quote(path)}. A service does not know the directory it was installed in, so give ` +
+      'the options of the runtime as one word each (--import=x), in front of the script',
+    'ERR_SERVICE_COMMAND',
+  );
+}
+
+/** As the C runtime of Windows takes command lines apart; always quoted, so a path with spaces is one path. */
+export function quoteWord(word: string): string {
+  return `"${word.replace(/(\\*)("|$)/g, (_, slashes: string, end: string) =>
+    end === '"' ? `${slashes}${slashes}\\"` : `${slashes}${slashes}`,
+  )}"`;
+}
+
+function refuseIfOthersMayChange(services: ServiceManager, file: string): void {
+  // Whoever may change a link of the path can change the file as well.
+  for (const path of new Set([file, realpathSync.native(file)])) {
+    let role = PathRole.File;
+    for (let part = path; ; part = dirname(part)) {
+      const { error, account } = services.whoMayChange(part, role);
+      if (error !== SUCCESS || account !== '') {
+        const problem =
+          error === SUCCESS
+            ? `${account} may change ${quote(part)}`
+            : `nobody can tell who may change ${quote(part)} (${explain(error)})`;
+        throw new ServiceError(
+          `${quote(file)} is not safe to run as a service: ${problem}. Put it where only administrators ` +
+            'may write, such as "C:\\Program Files", or give --insecure',
+          'ERR_SERVICE_INSECURE',
+        );
+      }
+      if (dirname(part) === part) break;
+      role = role === PathRole.File ? PathRole.Directory : PathRole.FurtherUp;
+    }
+  }
+}
