@@ -23,7 +23,7 @@ const FILES = [
   'restoration',
   'sender',
   'several_handlers',
-  'shutdown',
+  'signal_forms',
   'terminal',
 ].map((name) => `test/e2e/${name}.test.ts`);
 
