@@ -351,8 +351,8 @@ print(json.dumps({'event': 'terminal', 'isRaw': is_raw, 'code': code}), flush=Tr
     },
   );
 
-  // Whoever changes the settings from there is stopped, by SIGTTOU, unless that is blocked. (Node's own
-  // reset at exit(3) is.)
+  // Whoever changes the settings from there is stopped by SIGTTOU, unless it blocks that. Node's own reset
+  // at exit(3) does not, so this is about an end by a limit.
   const IN_BACKGROUND = `
 import fcntl, json, os, pty, signal, subprocess, sys, termios
 _, terminal = pty.openpty()
