@@ -78,6 +78,9 @@
             "_HAS_EXCEPTIONS=0"
           ],
           "libraries": ["-ladvapi32", "-lntdll", "-luser32"],
+          # With exceptions off, MSVC warns of each noexcept and of each try in its own headers (C4577,
+          # C4530). Nothing throws here, and what cannot be allocated ends the process.
+          "msvs_disabled_warnings": [4530, 4577],
           "msvs_settings": {
             "VCCLCompilerTool": {
               "AdditionalOptions": ["/std:c++17", "/utf-8"],

@@ -14,14 +14,16 @@ import { native } from './native';
  * - `'pipe'`: by `send()` (Windows).
  * - `'service'`: by the service manager of Windows.
  *
- * macOS tells `'process'`, `'thread'` and `'kernel'` only.
+ * macOS tells `'process'`, `'thread'` and `'kernel'` only: `'thread'` also for kill(2) to oneself, `'kernel'`
+ * also where it has lost the sender.
  */
 export type SignalOrigin =
   'process' | 'thread' | 'queue' | 'kernel' | 'console' | 'pipe' | 'service';
 
 /**
  * The process that sent a signal. For logs, not for authorisation: with sigqueue(3) it is what the
- * sender claims, and its process may be gone by the time you look.
+ * sender claims, and its process may be gone by the time you look. On macOS, which keeps one sender for all
+ * signals of a process, it may be that of another signal.
  */
 export interface SignalSender {
   /** Its process ID. */
@@ -30,7 +32,7 @@ export interface SignalSender {
   readonly uid: number | null;
   /**
    * The name of its program, or `null` when it was gone already or its name could not be read. On
-   * Linux and macOS it is what `ps -o comm=` shows (at most 15 bytes). On Windows, and on Linux for
+   * Linux and macOS it is what `ps -o ucomm=` shows (at most 15 bytes). On Windows, and on Linux for
    * Node.js 24 and later, which `ps` shows by the name of a thread, it is the file name of the
    * executable, cut to 31 bytes. Control characters are replaced by `?`.
    */

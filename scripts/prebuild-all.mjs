@@ -9,8 +9,6 @@ import { check, headers, readGyp } from './prebuild/toolchain.mjs';
 import { recordResults } from './support/results.mjs';
 import { ROOT } from './support/run.mjs';
 
-const MAX_BYTES = 256 * 1024;
-
 const checkOnly = process.argv.includes('--check-only');
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const targets = TARGETS.filter(
@@ -19,7 +17,6 @@ const targets = TARGETS.filter(
 const { js_native_api_symbols, node_api_symbols } = headers.symbols.v8;
 const expectation = {
   macosFloor: (await readGyp('mac')).xcode_settings.MACOSX_DEPLOYMENT_TARGET,
-  maxBytes: MAX_BYTES,
   nodeApi: [...js_native_api_symbols, ...node_api_symbols],
   root: ROOT,
 };

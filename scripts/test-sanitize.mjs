@@ -10,7 +10,7 @@
 //
 // Nothing is suppressed. Leaks are not looked for: Node frees little when it ends, and never-freed
 // statics are intended (native/no_destroy.h); test/e2e/leaks.test.ts measures growth.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -21,14 +21,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { COMPILER, compile, gyp } from './support/compile.mjs';
 import { ROOT, run, tryRun } from './support/run.mjs';
+import { linkVariant, testVariant } from './support/variant.mjs';
 
-const require = createRequire(import.meta.url);
-const JEST = join(dirname(require.resolve('jest/package.json')), 'bin', 'jest.js');
 const LIMITS = JSON.parse(
   readFileSync(join(ROOT, 'test', 'support', 'sanitizer-limits.json'), 'utf8'),
 );
@@ -190,12 +188,10 @@ async function mustNotice({ sanitizer, file, find, replace, scenario, found }, o
 }
 
 async function testAddon() {
-  const release = directory('addon', 'build', 'Release');
   const objects = await compile(gyp.sources, directory('addon', 'objects'), flagsFor(MEMORY));
   // Not GCC's own runtime statically, as the addon otherwise has it: the sanitizers replace parts.
-  const shared = ['-shared', `-fsanitize=${MEMORY}`, '-Wl,-z,nodelete,-z,now', '-pthread', '-ldl'];
-  const addon = join(release, 'daemoniker.node');
-  await run(COMPILER, [...objects.values(), ...shared, '-o', addon]);
+  const flags = [`-fsanitize=${MEMORY}`, '-Wl,-z,nodelete,-z,now'];
+  const variant = await linkVariant(objects.values(), directory('addon'), flags);
 
   const { stdout } = await run(COMPILER, ['-print-file-name=libasan.so']);
   // Not below the root, whose path may have a character in it that ends an option of a sanitizer's.
@@ -208,14 +204,7 @@ async function testAddon() {
     LD_PRELOAD: stdout.trim(),
     ASAN_OPTIONS: `${OPTIONS.ASAN_OPTIONS}:log_path=${join(reports, 'address')}`,
     UBSAN_OPTIONS: `${OPTIONS.UBSAN_OPTIONS}:log_path=${join(reports, 'undefined')}`,
-    // node-gyp-build looks for the addon below it.
-    DAEMONIKER_PREBUILD: join(OUTPUT, 'addon'),
   };
-  const loaded = "require('.'); process.report.getReport().sharedObjects.join()";
-  const { stdout: libraries } = await run(process.execPath, ['-p', loaded], { env });
-  if (!libraries.includes(addon)) throw new Error(`not ${addon} was loaded, but ${libraries}`);
-
-  const result = join(OUTPUT, 'tests.json');
   const left = Object.keys(LIMITS.files).map((file) => `/${file.replaceAll('.', '\\.')}$`);
   const names = Object.keys(LIMITS.tests).map((name) =>
     name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
@@ -225,16 +214,9 @@ async function testAddon() {
     ...(names.length > 0 ? ['--testNamePattern', `^(?!(?:${names.join('|')})$)`] : []),
   ];
   const which = wanted.length > 0 ? wanted : ['test/e2e'];
-  const jest = [JEST, ...which, ...excluded, '--json', `--outputFile=${result}`];
-  await new Promise((resolve) => {
-    const child = spawn(process.execPath, jest, { cwd: ROOT, env, stdio: 'inherit' });
-    child.on('close', resolve);
-  });
-  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
-    readFileSync(result, 'utf8'),
-  );
-  passed += numPassedTests;
-  failed += numFailedTests + numRuntimeErrorTestSuites;
+  const tests = await testVariant(variant, [...which, ...excluded], env);
+  passed += tests.passed;
+  failed += tests.failed;
   const said = readdirSync(reports).map((file) => readFileSync(join(reports, file), 'utf8'));
   rmSync(reports, { recursive: true });
   report(said.length === 0, 'the addon in all these processes', said.join('\n'));

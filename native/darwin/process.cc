@@ -22,6 +22,25 @@ int Look(int64_t pid, struct kinfo_proc* info) {
   return size == 0 ? -ESRCH : 0;
 }
 
+// A list that may grow between the question how long it is and the reading: the kernel fills what
+// there is room for and says nothing of the rest, so after a full buffer it is read again into a
+// bigger one. `expected` and what `read(buffer, bytes)` returns are numbers of entries, not
+// positive where the call has failed; so is the result.
+template <typename Entry, typename Read>
+int ReadList(std::vector<Entry>* list, int expected, Read read) {
+  while (expected > 0) {
+    const int room = expected + 64;
+    list->resize(static_cast<size_t>(room));
+    const int found = read(list->data(), room * static_cast<int>(sizeof(Entry)));
+    if (found < room) {
+      list->resize(found > 0 ? static_cast<size_t>(found) : 0);
+      return found;
+    }
+    expected = 2 * room;
+  }
+  return expected;
+}
+
 }  // namespace
 
 int64_t Current() { return getpid(); }
@@ -60,12 +79,10 @@ Details DetailsOf(int64_t pid, Handle) {
 }
 
 std::vector<int64_t> All() {
-  const int count = proc_listallpids(nullptr, 0);
+  std::vector<pid_t> pids;
+  const int count = ReadList(&pids, proc_listallpids(nullptr, 0),
+                             [](pid_t* into, int bytes) { return proc_listallpids(into, bytes); });
   if (count <= 0) return {};
-  // Some may be added meanwhile.
-  std::vector<pid_t> pids(static_cast<size_t>(count) + 64);
-  const int found = proc_listallpids(pids.data(), static_cast<int>(pids.size() * sizeof(pid_t)));
-  pids.resize(found > 0 ? static_cast<size_t>(found) : 0);
   return std::vector<int64_t>(pids.begin(), pids.end());
 }
 
@@ -94,13 +111,17 @@ Role RoleOf(int64_t pid, int64_t) {
 // open is taken for the holder.
 Holds HoldsLock(int64_t pid, const FileId& file, const std::string&, int) {
   const int process = static_cast<int>(pid);
-  const int size = proc_pidinfo(process, PROC_PIDLISTFDS, 0, nullptr, 0);
-  if (size <= 0) return errno == ESRCH ? Holds::kNo : Holds::kUnknown;
-  std::vector<struct proc_fdinfo> descriptors(static_cast<size_t>(size) /
-                                              sizeof(struct proc_fdinfo));
-  const int used = proc_pidinfo(process, PROC_PIDLISTFDS, 0, descriptors.data(), size);
-  if (used <= 0) return Holds::kUnknown;
-  descriptors.resize(static_cast<size_t>(used) / sizeof(struct proc_fdinfo));
+  std::vector<struct proc_fdinfo> descriptors;
+  const auto count_of = [](int bytes) {
+    return bytes / static_cast<int>(sizeof(struct proc_fdinfo));
+  };
+  errno = 0;
+  const int count =
+      ReadList(&descriptors, count_of(proc_pidinfo(process, PROC_PIDLISTFDS, 0, nullptr, 0)),
+               [process, count_of](struct proc_fdinfo* into, int bytes) {
+                 return count_of(proc_pidinfo(process, PROC_PIDLISTFDS, 0, into, bytes));
+               });
+  if (count <= 0) return errno == ESRCH ? Holds::kNo : Holds::kUnknown;
   for (const struct proc_fdinfo& descriptor : descriptors) {
     if (descriptor.proc_fdtype != PROX_FDTYPE_VNODE) continue;
     struct vnode_fdinfo vnode;

@@ -8,11 +8,22 @@
 
 namespace daemoniker {
 
-// XNU sets si_pid to the process that ran when the signal was posted and si_code to 0 for every
-// signal but SIGCHLD and hardware faults (bsd/kern/kern_sig.c, psignal_internal), so kill(2) to
-// oneself and raise(3) look alike, and sigqueue(3) does not exist.
+// XNU keeps si_pid, si_uid and si_code once for each process, not for each signal. Every signal
+// that is posted overwrites them, SIGCHLD too, and the next one that is delivered takes them and
+// leaves zeros (bsd/kern/kern_sig.c, psignal_internal(); bsd/dev/*/unix_signal.c, sendsig()). For
+// all but SIGCHLD and faults si_code is 0 and si_pid the process that ran, which for kill(2) is the
+// sender. So another code means that these are a child's numbers, and no number that another signal
+// was delivered first; neither names a sender. A kill(2) that came between still gives its own.
+//
+// kill(2) to oneself and raise(3) look alike, and there is no sigqueue(3).
+namespace {
+
+bool NamesItsSender(const siginfo_t& info) noexcept { return info.si_code == 0 && info.si_pid > 0; }
+
+}  // namespace
+
 void ReadSiginfo(const siginfo_t& info, Arrival* arrival) noexcept {
-  if (info.si_pid <= 0) {
+  if (!NamesItsSender(info)) {
     arrival->origin = Origin::kKernel;
     return;
   }
@@ -21,8 +32,10 @@ void ReadSiginfo(const siginfo_t& info, Arrival* arrival) noexcept {
   arrival->sender_uid = info.si_uid;
 }
 
+// One that is taken for a message because its numbers are gone is delivered; abort(3) then ends the
+// process all the same, since it does not trust a handler that returns.
 bool IsAbortOfThisProcess(const siginfo_t& info) noexcept {
-  return info.si_signo == SIGABRT && info.si_pid == getpid();
+  return info.si_signo == SIGABRT && NamesItsSender(info) && info.si_pid == getpid();
 }
 
 void PrepareSenderNames() {}

@@ -40,7 +40,14 @@ void PrepareTerminalReset() {
 
 void ResetTerminal() noexcept {
   const TtyReset reset = tty_reset.load();
-  if (reset != nullptr) reset();
+  if (reset == nullptr) return;
+  // Whoever changes the terminal's settings in the background is stopped by SIGTTOU, unless it is
+  // blocked (tcsetattr(3)).
+  sigset_t background;
+  sigemptyset(&background);
+  sigaddset(&background, SIGTTOU);
+  pthread_sigmask(SIG_BLOCK, &background, nullptr);
+  reset();
 }
 
 }  // namespace daemoniker::end

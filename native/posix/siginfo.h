@@ -2,7 +2,7 @@
 // is async-signal-safe, but for PrepareSenderNames().
 //
 //   native/linux/siginfo.cc    si_code tells how a signal was sent; names from /proc
-//   native/darwin/siginfo.cc   si_code is always 0; names by proc_pidinfo()
+//   native/darwin/siginfo.cc   one sender for all signals of a process; names by proc_pidinfo()
 #pragma once
 
 #include <csignal>

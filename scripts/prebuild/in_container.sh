@@ -8,6 +8,7 @@ else
   dnf --quiet --assumeyes module enable nodejs:22
   dnf --quiet --assumeyes install nodejs npm make python3.11 gcc-toolset-13-gcc-c++
   set +u # its script reads variables that may be unset
+  # shellcheck source=/dev/null
   . /opt/rh/gcc-toolset-13/enable
   set -u
   export npm_config_python=/usr/bin/python3.11

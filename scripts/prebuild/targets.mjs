@@ -1,5 +1,6 @@
 // What is prebuilt: the folder and file names are those that node-gyp-build looks for and that
 // `prebuildify --napi --name daemoniker --tag-libc` gives.
+const MAX_BYTES = 256 * 1024;
 const GLIBC_FLOOR = '2.28';
 const MACOS = (settings) => settings.MACOSX_DEPLOYMENT_TARGET;
 
@@ -8,6 +9,7 @@ const linux = (arch, cpu, libc) => ({
   file: `linux-${arch}/daemoniker.${libc}.node`,
   gypOs: 'linux',
   arch,
+  maxBytes: MAX_BYTES,
   libc,
   glibcFloor: libc === 'glibc' ? GLIBC_FLOOR : null,
   triple: () => `${cpu}-linux-${libc === 'glibc' ? `gnu.${GLIBC_FLOOR}` : 'musl'}`,
@@ -18,14 +20,19 @@ const darwin = (arch, cpu) => ({
   file: `darwin-${arch}/daemoniker.node`,
   gypOs: 'mac',
   arch,
+  maxBytes: MAX_BYTES,
   triple: (settings) => `${cpu}-macos.${MACOS(settings)}`,
 });
+
+// Microsoft's C and C++ runtime is part of it (node-gyp: /MT), so that nobody has to install one.
+const WITH_RUNTIME = 512 * 1024;
 
 const win32 = (arch, cpu) => ({
   name: `win32-${arch}`,
   file: `win32-${arch}/daemoniker.node`,
   gypOs: 'win',
   arch,
+  maxBytes: WITH_RUNTIME,
   triple: () => `${cpu}-windows-gnu`,
 });
 

@@ -1,9 +1,9 @@
 // Tools that the scripts bring along themselves, pinned, below build/tools: Python packages in a
-// virtual environment, npm packages, and unpacked Debian packages. Nothing is installed into the
-// system and nothing needs root.
+// virtual environment, npm packages, programs in Go, and unpacked Debian packages. Nothing is installed
+// into the system and nothing needs root.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ROOT, run } from './run.mjs';
+import { basename, join } from 'node:path';
+import { ROOT, run, tryRun } from './run.mjs';
 
 export const TOOLS = join(ROOT, 'build', 'tools');
 
@@ -51,6 +51,16 @@ export async function npmPackage(name, version) {
     await run('npm', ['install', '--silent', ...flags, `${name}@${version}`], { cwd: path });
   });
   return join(directory, 'node_modules', name);
+}
+
+/** One program of a Go module, built by the Go of this machine: its path; null where there is no Go. */
+export async function goProgram(path, version) {
+  if ((await tryRun('go', ['version'])).status !== 0) return null;
+  const name = basename(path);
+  const directory = await cached(join('go', name), `${path}@${version}`, (bin) =>
+    run('go', ['install', `${path}@${version}`], { env: { ...process.env, GOBIN: bin } }),
+  );
+  return join(directory, name);
 }
 
 /**

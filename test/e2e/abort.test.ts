@@ -2,7 +2,7 @@
 import type { SignalHandler1 } from '../..';
 import { addonPath, type NativeHelper } from '../support/addon';
 import { endAll } from '../support/fixture';
-import { onNode, onUnix } from '../support/platform';
+import { onNode, onUnix, withSigabrtToOneself } from '../support/platform';
 import { run, type Tools } from '../support/program';
 import { IS_WINDOWS } from '../support/runtime';
 import { SENT } from '../support/sending';
@@ -83,16 +83,19 @@ describe('SIGABRT from another process', () => {
     });
   });
 
-  test('is a message also when it is this process that sends it with kill(2)', async () => {
-    const program = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {
-      const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
-        sigabrt: () => say('handled', plain(handler.received)),
-      }).start();
-      signalMyself('SIGABRT');
-      onCommand(() => undefined);
-    });
-    expect(await program.hears('handled')).toMatchObject({ origin: SENT });
-  });
+  withSigabrtToOneself.test(
+    'is a message also when it is this process that sends it with kill(2)',
+    async () => {
+      const program = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {
+        const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
+          sigabrt: () => say('handled', plain(handler.received)),
+        }).start();
+        signalMyself('SIGABRT');
+        onCommand(() => undefined);
+      });
+      expect(await program.hears('handled')).toMatchObject({ origin: SENT });
+    },
+  );
 });
 
 onUnix("a crash handler that was there before, such as a crash reporter's,", () => {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { preloading, staticTlsPath } from '../support/addon';
 import { deathBy } from '../support/endings';
 import { endAll } from '../support/fixture';
-import { withCommand, withPreload } from '../support/platform';
+import { onLinux, withCommand, withPreload } from '../support/platform';
 import { run, type Tools } from '../support/program';
 
 afterEach(endAll);
@@ -97,7 +97,7 @@ withCommand(
   const innerPid = (unshare: number): number =>
     Number(readFileSync(`/proc/${unshare}/task/${unshare}/children`, 'latin1').trim());
 
-  test('receives signals from outside, whose sender is not known', async () => {
+  onLinux.test('receives signals from outside, whose sender is not known', async () => {
     const daemon = run(saying, [], { wrapper: OWN_NAMESPACE });
     await daemon.hears('ready');
     process.kill(innerPid(daemon.pid), 'SIGTERM');

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { deathWithoutHandler } from '../support/endings';
 import { endAll } from '../support/fixture';
+import { withSigabrtToOneself } from '../support/platform';
 import { run } from '../support/program';
 import { SENT } from '../support/sending';
 
@@ -156,25 +157,28 @@ describe('SignalHandler1', () => {
     expect(daemon.said.filter(({ event }) => event === 'second')).toHaveLength(2);
   });
 
-  test('a signal that waits meets the handler that is set when its turn comes', async () => {
-    const daemon = run(({ daemoniker, say, signalMyself, onCommand }) => {
-      const handler = new daemoniker.SignalHandler1(null, {
-        sigterm: () => say('old'),
-        sigint: () => {
-          handler.sigabrt = () => say('new', { signal: 'SIGABRT' });
-        },
-        sigabrt: () => say('old'),
-      }).start();
-      signalMyself('SIGTERM');
-      signalMyself('SIGINT');
-      signalMyself('SIGABRT');
-      handler.sigterm = () => say('new', { signal: 'SIGTERM' });
-      onCommand(() => undefined);
-    });
-    expect(await daemon.hears('new')).toMatchObject({ signal: 'SIGTERM' });
-    expect(await daemon.hears('new')).toMatchObject({ signal: 'SIGABRT' });
-    expect(daemon.stdout).not.toContain('old');
-  });
+  withSigabrtToOneself.test(
+    'a signal that waits meets the handler that is set when its turn comes',
+    async () => {
+      const daemon = run(({ daemoniker, say, signalMyself, onCommand }) => {
+        const handler = new daemoniker.SignalHandler1(null, {
+          sigterm: () => say('old'),
+          sigint: () => {
+            handler.sigabrt = () => say('new', { signal: 'SIGABRT' });
+          },
+          sigabrt: () => say('old'),
+        }).start();
+        signalMyself('SIGTERM');
+        signalMyself('SIGINT');
+        signalMyself('SIGABRT');
+        handler.sigterm = () => say('new', { signal: 'SIGTERM' });
+        onCommand(() => undefined);
+      });
+      expect(await daemon.hears('new')).toMatchObject({ signal: 'SIGTERM' });
+      expect(await daemon.hears('new')).toMatchObject({ signal: 'SIGABRT' });
+      expect(daemon.stdout).not.toContain('old');
+    },
+  );
 
   test('handler.received is the one being handled, then the last one', async () => {
     const daemon = run(({ daemoniker, say, onCommand, plain }) => {

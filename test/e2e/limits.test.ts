@@ -326,7 +326,7 @@ is_raw = not termios.tcgetattr(terminal)[3] & termios.ICANON
 print(json.dumps({'event': 'terminal', 'isRaw': is_raw, 'code': code}), flush=True)
 `;
 
-  onNodeOnUnix.test.each(['exitWithin()', 'deadline'])(
+  onNodeOnUnix.test.each(['exitWithin()', 'deadline', 'the default handler'])(
     'has its settings back when %s has ended the process',
     async (limit) => {
       const terminal = run(
@@ -338,15 +338,64 @@ print(json.dumps({'event': 'terminal', 'isRaw': is_raw, 'code': code}), flush=Tr
           // What the terminal itself says.
           const { stdout } = spawnSync('stty', ['-a'], { stdio: [0, 'pipe', 2], encoding: 'utf8' });
           say('raw', { isRaw: stdout.includes('-icanon') });
-          if (args[0] === 'deadline') process.kill(process.pid, 'SIGTERM');
-          else handler.exitWithin(300);
-          for (;;);
+          if (args[0] === 'exitWithin()') handler.exitWithin(300);
+          else process.kill(process.pid, 'SIGTERM');
+          if (args[0] === 'the default handler') setInterval(() => undefined, 1000);
+          else for (;;);
         },
         [limit],
         { wrapper: ['python3', '-c', PYTHON] },
       );
       expect(await terminal.hears('raw')).toMatchObject({ isRaw: true });
       expect(await terminal.hears('terminal')).toMatchObject({ isRaw: false, code: -15 });
+    },
+  );
+
+  // Whoever changes the settings from there is stopped by SIGTTOU, unless it blocks that. Node's own reset
+  // at exit(3) does not, so this is about an end by a limit.
+  const IN_BACKGROUND = `
+import fcntl, json, os, pty, signal, subprocess, sys, termios
+_, terminal = pty.openpty()
+os.setsid()
+fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+def to_foreground():
+    os.setpgrp()
+    os.tcsetpgrp(terminal, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+child = subprocess.Popen(sys.argv[1:], stdin=terminal, preexec_fn=to_foreground)
+sys.stdin.readline()
+os.tcsetpgrp(terminal, os.getpgrp())
+child.terminate()
+_, status = os.waitpid(child.pid, os.WUNTRACED)
+is_raw = not termios.tcgetattr(terminal)[3] & termios.ICANON
+stopped = os.WIFSTOPPED(status)
+if stopped: child.kill()
+signum = 0 if stopped else os.WTERMSIG(status)
+print(json.dumps({'event': 'terminal', 'isRaw': is_raw, 'stopped': stopped, 'signum': signum}), flush=True)
+`;
+
+  onNodeOnUnix.test(
+    'has its settings back, and the process ends, also when it is in the background by then',
+    async () => {
+      const terminal = run(
+        ({ daemoniker, say }) => {
+          new daemoniker.SignalHandler1(null, { deadline: 300 }).start();
+          process.stdin.setRawMode(true);
+          say('raw');
+          for (;;);
+        },
+        [],
+        { wrapper: ['python3', '-c', IN_BACKGROUND] },
+      );
+      await terminal.hears('raw');
+      terminal.tell('go on');
+      expect(await terminal.hears('terminal')).toEqual({
+        event: 'terminal',
+        isRaw: false,
+        stopped: false,
+        signum: 15,
+      });
     },
   );
 });

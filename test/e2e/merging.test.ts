@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { directory } from '../support/each_test';
 import { deathWithoutHandler } from '../support/endings';
-import { onLinuxAndWindows } from '../support/platform';
+import { onLinuxAndWindows, withSigabrtToOneself } from '../support/platform';
 import type { Fixture } from '../support/fixture';
 import { run } from '../support/program';
 import { IS_WINDOWS, NAME } from '../support/runtime';
@@ -14,32 +14,36 @@ const names = (daemon: Fixture): unknown[] =>
   daemon.said.filter(({ event }) => event === 'handled').map(({ name }) => name);
 
 describe('signals that wait', () => {
-  test('are merged with their like, and counted; different ones are not merged', async () => {
-    const daemon = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {
-      const handled = (): void => say('handled', plain(handler.received));
-      const handler: SignalHandler1 = new daemoniker.SignalHandler1(
-        null,
-        handled,
-        handled,
-        handled,
-      ).start();
-      signalMyself('SIGTERM', 5);
-      signalMyself('SIGINT', 2);
-      signalMyself('SIGTERM', 3);
-      signalMyself('SIGABRT');
-      setImmediate(() => say('loop'));
-      onCommand(() => undefined);
-    });
-    expect(await daemon.hears('handled')).toMatchObject({ name: 'SIGTERM', count: 8 });
-    expect(await daemon.hears('handled')).toMatchObject({ name: 'SIGINT', count: 2 });
-    expect(await daemon.hears('handled')).toMatchObject({ name: 'SIGABRT', count: 1 });
-  });
+  withSigabrtToOneself.test(
+    'are merged with their like, and counted; different ones are not merged',
+    async () => {
+      const daemon = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {
+        const handled = (): void => say('handled', plain(handler.received));
+        const handler: SignalHandler1 = new daemoniker.SignalHandler1(
+          null,
+          handled,
+          handled,
+          handled,
+        ).start();
+        signalMyself('SIGTERM', 5);
+        signalMyself('SIGINT', 2);
+        signalMyself('SIGTERM', 3);
+        signalMyself('SIGABRT');
+        setImmediate(() => say('loop'));
+        onCommand(() => undefined);
+      });
+      expect(await daemon.hears('handled')).toMatchObject({ name: 'SIGTERM', count: 8 });
+      expect(await daemon.hears('handled')).toMatchObject({ name: 'SIGINT', count: 2 });
+      expect(await daemon.hears('handled')).toMatchObject({ name: 'SIGABRT', count: 1 });
+    },
+  );
 
-  test.each([
-    ['SIGABRT', 'SIGTERM', 'SIGINT'],
-    ['SIGTERM', 'SIGINT', 'SIGABRT'],
-    ['SIGINT', 'SIGABRT', 'SIGTERM'],
-  ] as const)('are handled in order of arrival: %s, %s, %s', async (...order) => {
+  withSigabrtToOneself.test.each([
+    'SIGABRT, SIGTERM, SIGINT',
+    'SIGTERM, SIGINT, SIGABRT',
+    'SIGINT, SIGABRT, SIGTERM',
+  ])('are handled in order of arrival: %s', async (given) => {
+    const order = given.split(', ');
     const daemon = run(({ daemoniker, say, plain, args, signalMyself, onCommand }) => {
       const handled = (): void => say('handled', plain(handler.received));
       const handler: SignalHandler1 = new daemoniker.SignalHandler1(
@@ -176,7 +180,7 @@ describe('stop()', () => {
     ]);
   });
 
-  test('does so as well when it is called in a handler', async () => {
+  withSigabrtToOneself.test('does so as well when it is called in a handler', async () => {
     const daemon = run(({ daemoniker, say, plain, signalMyself }) => {
       const handled = (): void => say('handled', plain(handler.received));
       const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {

@@ -7,6 +7,7 @@ import {
   onUnix,
   testUnlessOn,
   withTools,
+  withSigabrtToOneself,
 } from '../support/platform';
 import { addonPath } from '../support/addon';
 import type { NativeHelper } from '../support/addon';
@@ -59,7 +60,7 @@ onUnix('dispositions', () => {
     }
   });
 
-  test.each(['count', 'ignore'] as const)(
+  withSigabrtToOneself.test.each(['count', 'ignore'] as const)(
     'that native code had set to "%s" are put back, and work',
     async (kind) => {
       const program = run(

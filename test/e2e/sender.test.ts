@@ -7,10 +7,17 @@ import { basename } from 'node:path';
 import { addonPath, type NativeHelper } from '../support/addon';
 import { pidFile } from '../support/each_test';
 import { Fixture, start } from '../support/fixture';
-import { onLinux, onNodeOnLinux, onUnix, withCommand } from '../support/platform';
+import {
+  onLinux,
+  onNodeOnLinux,
+  onUnix,
+  withCommand,
+  withSiginfo,
+  withSigqueue,
+} from '../support/platform';
 import { run } from '../support/program';
 import { IS_WINDOWS } from '../support/runtime';
-import { OWN_UID, SENT, startSender } from '../support/sending';
+import { OWN_UID, SENT, SENT_TO_ITSELF, programOf, startSender } from '../support/sending';
 
 /** Says what each signal's record says. */
 async function receiver(wrapper: readonly string[] = []): Promise<Fixture> {
@@ -34,9 +41,6 @@ async function receiver(wrapper: readonly string[] = []): Promise<Fixture> {
 }
 
 describe(`a signal by ${IS_WINDOWS ? 'send()' : 'kill(2)'}`, () => {
-  /** What sends signals in these tests: a shell, or on Windows Node.js. */
-  const command = IS_WINDOWS ? (expect.stringMatching(/^node.*\.exe$/i) as string) : 'sh';
-
   test('names the process, its user and its command', async () => {
     const daemon = await receiver();
     // It waits, so that it is still there when somebody looks.
@@ -44,7 +48,7 @@ describe(`a signal by ${IS_WINDOWS ? 'send()' : 'kill(2)'}`, () => {
     expect(await daemon.hears('handled')).toMatchObject({
       name: 'SIGTERM',
       origin: SENT,
-      sender: { pid: sender.pid, uid: OWN_UID, command },
+      sender: { pid: sender.pid, uid: OWN_UID, command: programOf(sender) },
       count: 1,
     });
     sender.kill('SIGKILL');
@@ -54,6 +58,7 @@ describe(`a signal by ${IS_WINDOWS ? 'send()' : 'kill(2)'}`, () => {
     const daemon = await receiver();
     const sender = startSender(daemon.pid, 'SIGTERM', { waits: true });
     const handled = await daemon.hears('handled');
+    const command = programOf(sender);
     sender.kill('SIGKILL');
     await once(sender, 'exit');
     expect(handled).toMatchObject({ sender: { pid: sender.pid, command } });
@@ -91,7 +96,7 @@ describe(`a signal by ${IS_WINDOWS ? 'send()' : 'kill(2)'}`, () => {
     expect(record).toMatchObject({
       signum: 15,
       name: 'SIGTERM',
-      origin: SENT,
+      origin: SENT_TO_ITSELF,
       count: 1,
       isDate: true,
       keys: ['pid', 'uid', 'command'],
@@ -101,7 +106,7 @@ describe(`a signal by ${IS_WINDOWS ? 'send()' : 'kill(2)'}`, () => {
     expect(message).toBe(`SIGTERM received from pid ${daemon.pid} (${sender.command})`);
     expect(record['message']).toBe(message);
     expect(text).toContain(message);
-    expect(json).toMatchObject({ signum: 15, origin: SENT, sender: { pid: daemon.pid } });
+    expect(json).toMatchObject({ signum: 15, origin: SENT_TO_ITSELF, sender: { pid: daemon.pid } });
   });
 });
 
@@ -136,11 +141,7 @@ function queue(daemon: Fixture, code: number, claimed: number): number | undefin
   return pid;
 }
 
-withCommand(
-  'python3',
-  '-c',
-  'import ctypes; ctypes.CDLL(None).sigqueue',
-)('a signal by sigqueue(3)', () => {
+withSigqueue('a signal by sigqueue(3)', () => {
   test('names the process and the origin "queue"', async () => {
     const daemon = await receiver();
     const pid = queue(daemon, 0, 0);
@@ -151,35 +152,29 @@ withCommand(
   });
 });
 
-if (process.platform === 'linux') {
-  withCommand(
-    'python3',
-    '-c',
-    'import ctypes',
-  )('a sender that is not to be found', () => {
-    test('has a null command', async () => {
-      const daemon = await receiver();
-      const { pid } = spawnSync('true');
-      queue(daemon, -1, pid); // what sigqueue(3) says is what the sender claims
-      expect(await daemon.hears('handled')).toMatchObject({
-        origin: 'queue',
-        sender: { pid, uid: 0, command: null },
-      });
-    });
-
-    test('and whose number cannot be one is no sender', async () => {
-      const daemon = await receiver();
-      queue(daemon, -1, -5);
-      expect(await daemon.hears('handled')).toMatchObject({ origin: 'queue', sender: null });
-    });
-
-    test('by a timer (SI_TIMER) is the kernel, without a sender', async () => {
-      const daemon = await receiver();
-      queue(daemon, -2, 4242);
-      expect(await daemon.hears('handled')).toMatchObject({ origin: 'kernel', sender: null });
+withSiginfo('a sender that is not to be found', () => {
+  withSigqueue.test('has a null command', async () => {
+    const daemon = await receiver();
+    const { pid } = spawnSync('true');
+    queue(daemon, -1, pid); // what sigqueue(3) says is what the sender claims
+    expect(await daemon.hears('handled')).toMatchObject({
+      origin: 'queue',
+      sender: { pid, uid: 0, command: null },
     });
   });
-}
+
+  withSigqueue.test('and whose number cannot be one is no sender', async () => {
+    const daemon = await receiver();
+    queue(daemon, -1, -5);
+    expect(await daemon.hears('handled')).toMatchObject({ origin: 'queue', sender: null });
+  });
+
+  test('by a timer (SI_TIMER) is the kernel, without a sender', async () => {
+    const daemon = await receiver();
+    queue(daemon, -2, 4242);
+    expect(await daemon.hears('handled')).toMatchObject({ origin: 'kernel', sender: null });
+  });
+});
 
 // Our process waits for the sender, which is therefore a zombie until the signal handler has run, and
 // gone when the event loop turns: whoever looks only then finds nobody. It may be gone before if the

@@ -40,24 +40,50 @@ export function only(where: string, isThere: boolean): Only {
  */
 export const onUnix = only('Unix only', !IS_WINDOWS);
 
+/** macOS, or Linux with an addon that is given what macOS' kernel would give it (scripts/test-darwin.mjs). */
+const IS_XNU = process.platform === 'darwin' || process.env['DAEMONIKER_TEST_KERNEL'] === 'xnu';
+
+const IS_LINUX = process.platform === 'linux' && !IS_XNU;
+
+/**
+ * XNU does not: both come from a process with its own PID. So SIGABRT by kill(2) to oneself counts as
+ * abort(3) there.
+ */
+export const TELLS_KILL_FROM_RAISE = !IS_XNU;
+
+/** A process sends itself SIGABRT as a message. */
+export const withSigabrtToOneself = only(
+  'needs a kernel that tells kill(2) to oneself from raise(3)',
+  TELLS_KILL_FROM_RAISE,
+);
+
+/** XNU does not have it. */
+export const withSigqueue = IS_XNU
+  ? only('needs sigqueue(3)', false)
+  : withCommand('python3', '-c', 'import ctypes; ctypes.CDLL(None).sigqueue');
+
+/** rt_sigqueueinfo(2), with which a test says itself how a signal was sent. */
+export const withSiginfo = withCommand(
+  'python3',
+  '-c',
+  'import ctypes, sys; sys.exit(sys.platform != "linux")',
+);
+
 /** Looks into /proc, or is about something that only Linux has. */
-export const onLinux = only('Linux only', process.platform === 'linux');
+export const onLinux = only('Linux only', IS_LINUX);
 
 /** Its console events and named pipes. */
 export const onWindows = only('Windows only', IS_WINDOWS);
 
 /** Counts signals exactly: elsewhere the kernel merges them on their way, and does not say so. */
-export const onLinuxAndWindows = only(
-  'Linux and Windows only',
-  process.platform === 'linux' || IS_WINDOWS,
-);
+export const onLinuxAndWindows = only('Linux and Windows only', IS_LINUX || IS_WINDOWS);
 
 const [major = 0, minor = 0] = release().split('.').map(Number);
 
 /** Where a process may know how another one has ended that is no child of its own. */
 export const withExitStatus = only(
   'Linux 6.15 and Windows only',
-  IS_WINDOWS || (process.platform === 'linux' && (major > 6 || (major === 6 && minor >= 15))),
+  IS_WINDOWS || (IS_LINUX && (major > 6 || (major === 6 && minor >= 15))),
 );
 
 /** About what Node itself does with signals, or how it ends. */
@@ -65,15 +91,12 @@ export const onNode = only('Node only', NAME === 'node');
 
 export const onNodeOnUnix = only('Node on Unix only', NAME === 'node' && !IS_WINDOWS);
 
-export const onNodeOnLinux = only(
-  'Node on Linux only',
-  NAME === 'node' && process.platform === 'linux',
-);
+export const onNodeOnLinux = only('Node on Linux only', NAME === 'node' && IS_LINUX);
 
 /** Preloads a library, which must not get into a command in front of the runtime. */
 export const withPreload = only(
   'Node on Linux only, with no command in front',
-  NAME === 'node' && process.platform === 'linux' && RUNTIME.length === 1,
+  NAME === 'node' && IS_LINUX && RUNTIME.length === 1,
 );
 
 /**

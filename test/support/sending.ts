@@ -1,9 +1,10 @@
 // Signals to fixtures, on each platform: kill(2), or on Windows, which has none, send().
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { send } from '../..';
 import { PATIENCE_MS } from './fixture';
+import { TELLS_KILL_FROM_RAISE } from './platform';
 import { signalSet } from './proc';
 import { FIXTURES, IS_WINDOWS, RUNTIME } from './runtime';
 
@@ -11,6 +12,9 @@ type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGABRT';
 
 /** The origin of a signal that one of these has sent. */
 export const SENT = IS_WINDOWS ? 'pipe' : 'process';
+
+/** The origin of one that a process has sent itself with `signalMyself()`. */
+export const SENT_TO_ITSELF = TELLS_KILL_FROM_RAISE ? SENT : 'thread';
 
 /** The user whom a record names as the sender, when it is this one. Windows tells none. */
 export const OWN_UID = process.getuid?.() ?? null;
@@ -54,6 +58,16 @@ export function startSender(
     ? [...RUNTIME, join(FIXTURES, 'send_to.cjs'), String(pid), name, String(times), String(waits)]
     : ['sh', '-c', `${loop}; ${waits ? 'read line' : 'true'}`];
   return spawn(command, args, { stdio: ['pipe', 'ignore', 'inherit'] });
+}
+
+/**
+ * The name of the program of {@link startSender}, as the system has it. /bin/sh may run as another one:
+ * on macOS it starts bash.
+ */
+export function programOf({ pid }: ChildProcess): string {
+  if (IS_WINDOWS) return basename(RUNTIME[0] as string);
+  const { stdout } = spawnSync('ps', ['-o', 'ucomm=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim();
 }
 
 /** As many signals from a process of its own, which has ended then. */
