@@ -39,8 +39,6 @@ export const enum LockState {
   Unsupported,
   /** Nobody holds it, but it cannot be taken: by a claim only. */
   Obstructed,
-  /** Another thread of this process has it: by a claim only. */
-  Ours,
 }
 /** What keeps a process from being taken for a daemon; see native/other_process.h. */
 export const enum Role {
@@ -171,7 +169,9 @@ export interface NativeBinding {
   examinePath(path: string): ExaminedFile | Failure;
   openClaim(
     path: string,
-  ): (Readonly<Record<'created' | 'writable' | 'shared', boolean>> & { claim: number }) | Failure;
+  ):
+    | (Readonly<Record<'created' | 'writable' | 'shared' | 'pending', boolean>> & { claim: number })
+    | Failure;
   lockClaim(claim: number): LockState;
   reportClaim(claim: number): FileReport | Failure;
   /** False: somebody else was faster. `mark` is added to the content under a lock. */

@@ -243,7 +243,7 @@ Value ExaminePath(const CallbackInfo& info) {
   return result;
 }
 
-// (path) => { claim, created, writable, shared } | { error, syscall }
+// (path) => { claim, created, writable, shared, pending } | { error, syscall }
 Value OpenClaim(const CallbackInfo& info) {
   const PidFileClaims::Opened opened =
       PidFileClaims::Instance().Open(Text(info, 0), static_cast<napi_env>(info.Env()));
@@ -253,6 +253,7 @@ Value OpenClaim(const CallbackInfo& info) {
   result.Set("created", opened.created);
   result.Set("writable", opened.writable);
   result.Set("shared", opened.shared);
+  result.Set("pending", opened.pending);
   return result;
 }
 

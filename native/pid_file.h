@@ -23,8 +23,6 @@ enum class LockState : int32_t {
   kUnsupported = 2,
   // Nobody holds it, but we cannot take it: somebody reads it under a lock, or we may not write it.
   kObstructed = 3,
-  // Another thread of this process has it.
-  kOurs = 4,
 };
 
 // Enough to tell a PID from anything else without reading a megabyte of it.
