@@ -62,8 +62,10 @@
             "native/win32/session_window.cc",
             "native/win32/signal_pipe_client.cc",
             "native/win32/signal_pipe_server.cc",
+            "native/win32/shared_file.cc",
             "native/win32/stuck_stack.cc",
             "native/win32/thread.cc",
+            "native/win32/user32.cc",
             "native/win32/wakeup.cc",
             "native/win32/wide.cc"
           ],
@@ -73,7 +75,7 @@
             "WIN32_LEAN_AND_MEAN",
             "_HAS_EXCEPTIONS=0"
           ],
-          "libraries": ["-ladvapi32", "-lntdll", "-luser32"],
+          "libraries": ["-ladvapi32", "-lntdll"],
           "msvs_settings": {
             "VCCLCompilerTool": {
               "AdditionalOptions": ["/std:c++17", "/utf-8"],

@@ -12,7 +12,7 @@ export interface FileReport {
   readonly mode: number;
   /** The owner, or -1 where files have no numeric owner. */
   readonly uid: number;
-  /** The owner of the symbolic link at that path, or -1 if it is none. */
+  /** The owner of the symbolic link at that path, 0 on Windows; or -1 if it is none. */
   readonly linkUid: number;
   readonly size: number;
   /** What the holder of the lock says it holds it by, or -1: where to look first. */
@@ -132,6 +132,8 @@ export interface NativeBinding {
   /** `between` adds or removes our listener; what it throws is thrown. See native/dispositions.h. */
   take(signum: number, between: () => void): number;
   giveBack(signum: number, after: After, between: () => void): void;
+  /** Why other processes cannot send to the handlers for now; 0: they can. */
+  unreachable(): number;
   /** 0 milliseconds: no deadline. The last two: see native/shutdown.h. */
   setHandling(
     signum: number,

@@ -103,6 +103,8 @@ void GiveBack(const CallbackInfo& info) {
                          Between(info, 2));
 }
 
+Value Unreachable(const CallbackInfo& info) { return Number(info, dispositions::Unreachable()); }
+
 // (signum, ignored, milliseconds, beginsShutdown, endsShutdown)
 void SetHandling(const CallbackInfo& info) {
   const int signum = Int(info, 0);
@@ -449,6 +451,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("setReferenced", SetReferenced);
   set("take", Take);
   set("giveBack", GiveBack);
+  set("unreachable", Unreachable);
   set("setHandling", SetHandling);
   set("nameSignal", NameSignal);
   set("deliver", Deliver);

@@ -36,7 +36,8 @@ struct FileReport {
   double modified_at_ms = 0;  // since the epoch
   uint32_t mode = 0;          // permission bits; 0 on Windows
   int64_t uid = -1;           // owner; -1 on Windows
-  int64_t link_uid = -1;      // owner of the symbolic link that `path` is; -1 when it is none
+  int64_t link_uid = -1;  // owner of the symbolic link that `path` is; -1 when it is none; 0 for
+                          // one on Windows
   uint64_t size = 0;
   int lock_descriptor = -1;  // what the holder of the lock says it holds it by; a hint
   std::string content;       // the first kPidFileReadLimit bytes of a regular file
