@@ -22,6 +22,8 @@
 //       Has the byte locked, for reading, by which a daemon holds its PID file, or all those that say
 //       who it is (native/win32/file_lock.h), for itself alone. Says so as the fixtures do, and runs
 //       until it is killed.
+//   windows_tool hide-windows <pid>
+//       That process looks in vain for the function of user32.dll that makes windows.
 //   windows_tool hold <file>
 //       Has the file open and shares it with nobody. Says so as the fixtures do, and lets go of it
 //       100 ms after a byte has come on stdin.
@@ -42,6 +44,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <cwchar>
 #include <string>
 #include <thread>
@@ -228,6 +231,42 @@ int LockFileOf(const wchar_t* path, bool all) {
   return 0;
 }
 
+// Spoils the name in the table of exports.
+int HideWindowsFrom(DWORD pid) {
+  const HANDLE process = OpenProcess(PROCESS_ALL_ACCESS, FALSE, pid);
+  if (process == nullptr) return Fail("OpenProcess");
+  const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPMODULE, pid);
+  MODULEENTRY32W entry = {};
+  entry.dwSize = sizeof entry;
+  BOOL more = Module32FirstW(snapshot, &entry);
+  while (more && _wcsicmp(entry.szModule, L"user32.dll") != 0) {
+    more = Module32NextW(snapshot, &entry);
+  }
+  if (!more) return Fail("user32.dll");
+  // Our own copy of it has the same tables.
+  const auto* own = reinterpret_cast<const BYTE*>(LoadLibraryW(L"user32.dll"));
+  const auto* dos = reinterpret_cast<const IMAGE_DOS_HEADER*>(own);
+  const auto* nt = reinterpret_cast<const IMAGE_NT_HEADERS*>(own + dos->e_lfanew);
+  const IMAGE_DATA_DIRECTORY& directory =
+      nt->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_EXPORT];
+  const auto* exports =
+      reinterpret_cast<const IMAGE_EXPORT_DIRECTORY*>(own + directory.VirtualAddress);
+  const auto* names = reinterpret_cast<const DWORD*>(own + exports->AddressOfNames);
+  for (DWORD index = 0; index < exports->NumberOfNames; ++index) {
+    if (std::strcmp(reinterpret_cast<const char*>(own + names[index]), "CreateWindowExW") != 0) {
+      continue;
+    }
+    BYTE* name = entry.modBaseAddr + names[index] + std::strlen("CreateWindowEx");
+    DWORD before = 0;
+    if (!VirtualProtectEx(process, name, 1, PAGE_EXECUTE_READWRITE, &before) ||
+        !WriteProcessMemory(process, name, "_", 1, nullptr)) {
+      return Fail("WriteProcessMemory");
+    }
+    return 0;
+  }
+  return Fail("CreateWindowExW");
+}
+
 int HoldFile(const wchar_t* path) {
   const HANDLE file =
       CreateFileW(path, GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING, 0, nullptr);
@@ -283,7 +322,8 @@ int DescribePipeOf(DWORD pid) {
     SetLastError(error);
     wchar_t* text = nullptr;
     if (error != ERROR_SUCCESS || !ConvertSecurityDescriptorToStringSecurityDescriptorW(
-                                      rules, SDDL_REVISION_1, kWhat, &text, nullptr)) {
+                                      rules, SDDL_REVISION_1, kWhat | SACL_SECURITY_INFORMATION, &text,
+                                      nullptr)) {
       return Fail("GetSecurityInfo");
     }
     std::printf("%ls %ls", name.c_str(), text);
@@ -335,6 +375,7 @@ int wmain(int count, wchar_t** words) {
     return ServePipes(words[2] == std::wstring(L"own") ? GetCurrentProcessId() : number(2));
   }
   if (command == L"lock" && count == 4) return LockFileOf(words[2], words[3] == std::wstring(L"all"));
+  if (command == L"hide-windows" && count == 3) return HideWindowsFrom(number(2));
   if (command == L"hold" && count == 3) return HoldFile(words[2]);
   if (command == L"describe-pipe" && count == 3) return DescribePipeOf(number(2));
   if (command == L"low" && count == 3) return RunAtLowIntegrity(words[2]);
