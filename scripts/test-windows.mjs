@@ -3,7 +3,7 @@
 //   npm run test:windows [-- [--wine 8|10] [<major version>|all] [<arguments of jest>]]
 //
 // One file in one version: npm run test:windows -- 22 test/e2e/merging
-// Everything in every version, under each Wine: npm run test:windows -- all
+// Everything in every version that runs there, under each Wine: npm run test:windows -- all
 //
 // With nothing chosen, it is everything under Debian's Wine 8, and under Wine 10 (wine10.mjs), which
 // orders threads and files differently, what depends on that.
@@ -18,7 +18,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './prebuild/build.mjs';
 import { TARGETS } from './prebuild/targets.mjs';
-import { MORE_WINDOWS_VERSIONS, WINDOWS_RUNTIMES } from './runtimes/runtimes.mjs';
+import { WINDOWS_RUNTIMES, WINE_10_VERSIONS } from './runtimes/runtimes.mjs';
 import { recordResults } from './support/results.mjs';
 import { buildTool } from './windows/build.mjs';
 import { Wine, nodeForWindows, requireTools, stage } from './windows/wine.mjs';
@@ -53,16 +53,25 @@ function chosen(words) {
     console.error('--wine takes 8 or 10');
     process.exit(2);
   }
-  const known = WINDOWS_RUNTIMES.map(({ version }) => version);
-  const all = [...known, ...MORE_WINDOWS_VERSIONS];
-  const named = words[0] === 'all' ? all : all.filter((one) => one.startsWith(`${words[0]}.`));
+  const under8 = WINDOWS_RUNTIMES.map(({ version }) => version);
+  const under10 = [...under8, ...WINE_10_VERSIONS];
+  const on = (wine, versions, jestArguments) => ({ wineVersion: wine, versions, jestArguments });
+  if (words[0] === 'all') {
+    const runs = [on(8, under8, words.slice(1)), on(10, under10, words.slice(1))];
+    return runs.filter((run) => wineVersion === null || run.wineVersion === wineVersion);
+  }
+  const named = under10.filter((version) => version.startsWith(`${words[0]}.`));
+  const versions = named.length > 0 ? named : under8;
   const jestArguments = named.length > 0 ? words.slice(1) : words;
-  const versions = named.length > 0 ? named : known;
-  if (wineVersion !== null) return [{ wineVersion, versions, jestArguments }];
-  const under8 = { wineVersion: 8, versions, jestArguments };
-  if (words[0] === 'all') return [under8, { ...under8, wineVersion: 10 }];
-  if (words.length > 0) return [under8];
-  return [under8, { wineVersion: 10, versions: [known.at(-1)], jestArguments: FOR_WINE_10 }];
+  const isFor10 = versions.some((version) => WINE_10_VERSIONS.includes(version));
+  if (wineVersion === 8 && isFor10) {
+    console.error(`node.exe ${versions.join(', ')} does not run under Wine 8`);
+    process.exit(2);
+  }
+  if (wineVersion !== null || words.length > 0) {
+    return [on(wineVersion ?? (isFor10 ? 10 : 8), versions, jestArguments)];
+  }
+  return [on(8, under8, []), on(10, [under8.at(-1)], FOR_WINE_10)];
 }
 
 async function runUnder(wine, { wineVersion, versions, jestArguments }) {
