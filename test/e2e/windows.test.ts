@@ -10,7 +10,7 @@ import { deathBy, deathWithoutHandler } from '../support/endings';
 import { Fixture, SOON_MS, start } from '../support/fixture';
 import { contentHeldBy } from '../support/pid_file';
 import { onWindows, onWindowsItself } from '../support/platform';
-import { FIXTURES, IS_WINDOWS, RUNTIME } from '../support/runtime';
+import { FIXTURES, IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 import {
   CTRL_BREAK_EVENT,
@@ -147,11 +147,11 @@ onWindows('send()', () => {
 onWindowsItself('send() at a low integrity level', () => {
   test('is refused by the pipe', async () => {
     const fixture = await daemon();
-    const script = join(FIXTURES, 'send_to.cjs');
-    const command = [...RUNTIME, script, String(fixture.pid), 'SIGTERM'];
+    const command = [...RUNTIME, join(ROOT, 'dist', 'cli.js'), 'send', pidFile, 'SIGTERM'];
     const low = new Fixture([TOOL, 'low', command.map((word) => `"${word}"`).join(' ')]);
     const { code, stderr } = await low.end();
     expect(code).not.toBe(0);
+    expect(stderr).toContain(`Cannot signal process ${fixture.pid}`);
     expect(stderr).toContain('EPERM');
     fixture.tell('exit 3');
     expect((await fixture.end()).code).toBe(3);
