@@ -10,7 +10,10 @@ const SERVER = '/usr/lib/wine/wineserver64';
 
 /** How to run Wine 10: `wine` and `server` are the words before a program, or an option. */
 export async function wine10() {
-  const root = await debian('amd64', 'trixie', ['wine', 'wine64'], { dependencies: true });
+  // libc-bin has the locale that makes names of files UTF-8.
+  const root = await debian('amd64', 'trixie', ['wine', 'wine64', 'libc-bin'], {
+    dependencies: true,
+  });
   const usr = join(root, 'usr');
   provideZlib(usr);
   const asRoot = process.getuid() === 0 ? [] : ['--map-root-user'];
@@ -21,7 +24,7 @@ export async function wine10() {
   return {
     wine: [...inside, LOADER],
     server: [...inside, SERVER],
-    environment: { WINELOADER: LOADER, WINESERVER: SERVER },
+    environment: { WINELOADER: LOADER, WINESERVER: SERVER, LC_ALL: 'C.UTF-8' },
   };
 }
 
