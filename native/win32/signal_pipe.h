@@ -48,8 +48,9 @@ struct Reply {
 // In the order in which both ends try them; the last one is for everybody.
 std::array<std::wstring, 4> PipeNames(int64_t pid);
 
-// Whether somebody serves a pipe of that name, whoever may use it.
-bool Exists(const std::wstring& name);
+// ERROR_SUCCESS when somebody serves a pipe of that name, whoever may use it; ERROR_FILE_NOT_FOUND
+// when nobody does; or why that cannot be told.
+unsigned long Look(const std::wstring& name);
 
 // The client. 0 once the signal is recorded; ENOENT when there is no such pipe, so no handler
 // runs; ENOSYS when its handlers do not take this signal; ETIMEDOUT when it does not answer; EPROTO

@@ -89,7 +89,8 @@ int SendTo(const std::wstring& name, int64_t pid, int signum, const TimeLimit& l
     DWORD error = Connect(name, limit, &pipe);
     // Below ProtectedPrefix it may be the prefix that is denied, and not a pipe.
     if (error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND ||
-        error == ERROR_INVALID_NAME || (error == ERROR_ACCESS_DENIED && !Exists(name))) {
+        error == ERROR_INVALID_NAME ||
+        (error == ERROR_ACCESS_DENIED && Look(name) == ERROR_FILE_NOT_FOUND)) {
       return uv::kEnoent;
     }
     if (error == ERROR_TIMEOUT) return uv::kEtimedout;
@@ -121,8 +122,9 @@ std::array<std::wstring, 4> PipeNames(int64_t pid) {
           prefix + L"NetworkService\\" + name, pipes + name};
 }
 
-bool Exists(const std::wstring& name) {
-  return WaitNamedPipeW(name.c_str(), 1) || GetLastError() == ERROR_SEM_TIMEOUT;
+DWORD Look(const std::wstring& name) {
+  if (WaitNamedPipeW(name.c_str(), 1)) return ERROR_SUCCESS;
+  return GetLastError() == ERROR_SEM_TIMEOUT ? ERROR_SUCCESS : GetLastError();
 }
 
 int Send(int64_t pid, int signum) {

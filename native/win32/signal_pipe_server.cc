@@ -123,7 +123,9 @@ int SignalPipeServer::Create() {
   // or when this process may have no such pipe; PIPE_BUSY when all its instances are taken.
   const DWORD reason = GetLastError();
   if (reason == ERROR_PIPE_BUSY) return uv::kEaddrinuse;
-  if (reason == ERROR_ACCESS_DENIED) return Exists(names.back()) ? uv::kEaddrinuse : uv::kEperm;
+  if (reason == ERROR_ACCESS_DENIED) {
+    return Look(names.back()) == ERROR_SUCCESS ? uv::kEaddrinuse : uv::kEperm;
+  }
   return LastUvError();
 }
 
