@@ -66,8 +66,10 @@
             "native/win32/session_window.cc",
             "native/win32/signal_pipe_client.cc",
             "native/win32/signal_pipe_server.cc",
+            "native/win32/shared_file.cc",
             "native/win32/stuck_stack.cc",
             "native/win32/thread.cc",
+            "native/win32/user32.cc",
             "native/win32/wakeup.cc",
             "native/win32/wide.cc"
           ],
@@ -77,7 +79,7 @@
             "WIN32_LEAN_AND_MEAN",
             "_HAS_EXCEPTIONS=0"
           ],
-          "libraries": ["-ladvapi32", "-lntdll", "-luser32"],
+          "libraries": ["-ladvapi32", "-lntdll"],
           # With exceptions off, MSVC warns of each noexcept and of each try in its own headers (C4577,
           # C4530). Nothing throws here, and what cannot be allocated ends the process.
           "msvs_disabled_warnings": [4530, 4577],

@@ -42,6 +42,17 @@ export interface ShutdownHookMessage extends ShutdownMessage {
   readonly error?: unknown;
 }
 
+/** What `daemoniker:warning` carries: what `process.emitWarning()` gets as well. */
+export interface WarningMessage {
+  /**
+   * - `DAEMONIKER_LISTENERS_NOT_CALLED`: others listen with `process.on()` to a signal that a handler has.
+   * - `DAEMONIKER_UNREACHABLE`: on Windows, `send()` cannot reach the handlers that have started.
+   */
+  readonly code: 'DAEMONIKER_LISTENERS_NOT_CALLED' | 'DAEMONIKER_UNREACHABLE';
+  /** For people. */
+  readonly message: string;
+}
+
 /**
  * The channels of `node:diagnostics_channel` that this package publishes on, and what they carry.
  *
@@ -81,6 +92,8 @@ export interface DiagnosticsMessages {
   'daemoniker:shutdown:hook:end': ShutdownHookMessage;
   /** All hooks have run; the exit is next. */
   'daemoniker:shutdown:end': ShutdownMessage;
+  /** Something is not as it should be, and nothing has failed. */
+  'daemoniker:warning': WarningMessage;
 }
 
 const started = channel('daemoniker:start');
@@ -92,6 +105,7 @@ const shutdownBegun = channel('daemoniker:shutdown:begin');
 const hookBegun = channel('daemoniker:shutdown:hook:begin');
 const hookEnded = channel('daemoniker:shutdown:hook:end');
 const shutdownEnded = channel('daemoniker:shutdown:end');
+const warned = channel('daemoniker:warning');
 
 export function publishStart(pidFile: string | null): void {
   publish(started, { pidFile });
@@ -126,6 +140,10 @@ export function publishShutdownEnd(
   publish(shutdownEnded, message);
 }
 
+export function publishWarning(message: WarningMessage): void {
+  publish(warned, message);
+}
+
 /** Whether a signal has to be told about. */
 export function isWatched(): boolean {
   return signalled.hasSubscribers || begun.hasSubscribers || ended.hasSubscribers;
@@ -151,6 +169,6 @@ export function tellAbout(message: SignalMessage, callHandler: () => unknown): v
 }
 
 // What a subscriber throws becomes an uncaught exception of its own; it never gets in here.
-function publish(to: Channel, message: HandlerMessage): void {
+function publish(to: Channel, message: HandlerMessage | WarningMessage): void {
   if (to.hasSubscribers) to.publish(message);
 }

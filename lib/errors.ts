@@ -46,7 +46,6 @@ export type SignalErrorCode =
   | 'ERR_SHUTDOWN_OVER'
   | 'ERR_UNKNOWN_SIGNAL'
   | 'EACCES'
-  | 'EADDRINUSE'
   | 'EAGAIN'
   | 'EMFILE'
   | 'ENFILE'
@@ -94,9 +93,9 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  * - a system error's code: `ESRCH` (no such process), `EPERM` (not ours to signal), `EACCES` (hidden
  *   from us, so nobody can tell whether it is the daemon), `EAGAIN` (no thread left), `EMFILE` or
  *   `ENFILE` (no descriptor left), with `errno` and `syscall`.
- * - on Windows also `EADDRINUSE` (another process has taken the name of our pipe), `EPROTO` (what
- *   answers there is no handler of ours), `ETIMEDOUT` (it does not answer within two seconds) and
- *   `ENOSYS` (no handler, and Windows itself knows only how to end a process).
+ * - on Windows also `EPROTO` (what answers on its pipe is no handler of ours), `ETIMEDOUT` (it does
+ *   not answer within two seconds) and `ENOSYS` (no handler, and Windows itself knows only how to end a
+ *   process).
  *
  * Each code and what to do about it: docs/troubleshooting.md.
  *
@@ -305,8 +304,8 @@ export function systemErrorCode(errno: number): string {
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
-  EADDRINUSE: 'another process has taken the name of its pipe',
   EAGAIN: 'the system has no more threads or processes to give',
+  EBUSY: 'another process has it open and does not share it',
   ENAMETOOLONG: 'the path or a part of it is longer than the system allows',
   ELOOP: 'it is a symbolic link that is not followed, or that leads back to itself',
   EMFILE: 'this process has too many open files',

@@ -45,4 +45,5 @@ export type {
   StartOptions,
   TerminateOptions,
   Termination,
+  WarningMessage,
 } from './index.js';

@@ -34,6 +34,7 @@ export type {
   ShutdownHookMessage,
   ShutdownMessage,
   SignalMessage,
+  WarningMessage,
 } from './diagnostics';
 export { PidFile } from './pid_file';
 export { launch, type LaunchOptions, type Launched } from './launch';

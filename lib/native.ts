@@ -12,7 +12,7 @@ export interface FileReport {
   readonly mode: number;
   /** The owner, or -1 where files have no numeric owner. */
   readonly uid: number;
-  /** The owner of the symbolic link at that path, or -1 if it is none. */
+  /** The owner of the symbolic link at that path, 0 on Windows; or -1 if it is none. */
   readonly linkUid: number;
   readonly size: number;
   /** What the holder of the lock says it holds it by, or -1: where to look first. */
@@ -39,8 +39,6 @@ export const enum LockState {
   Unsupported,
   /** Nobody holds it, but it cannot be taken: by a claim only. */
   Obstructed,
-  /** Another thread of this process has it: by a claim only. */
-  Ours,
 }
 /** What keeps a process from being taken for a daemon; see native/other_process.h. */
 export const enum Role {
@@ -193,6 +191,8 @@ export interface NativeBinding {
   /** `between` adds or removes our listener; what it throws is thrown. See native/dispositions.h. */
   take(signum: number, between: () => void): number;
   giveBack(signum: number, after: After, between: () => void): void;
+  /** Why other processes cannot send to the handlers for now; 0: they can. */
+  unreachable(): number;
   /** 0 milliseconds: no deadline. The last two: see native/shutdown.h. */
   setHandling(
     signum: number,
@@ -230,7 +230,9 @@ export interface NativeBinding {
   examinePath(path: string): ExaminedFile | Failure;
   openClaim(
     path: string,
-  ): (Readonly<Record<'created' | 'writable' | 'shared', boolean>> & { claim: number }) | Failure;
+  ):
+    | (Readonly<Record<'created' | 'writable' | 'shared' | 'pending', boolean>> & { claim: number })
+    | Failure;
   lockClaim(claim: number): LockState;
   reportClaim(claim: number): FileReport | Failure;
   /** False: somebody else was faster. `mark` is added to the content under a lock. */

@@ -131,7 +131,8 @@ function prepareOnce(path: string, attempts: number): Attempt {
   for (let attempt = 1; ; attempt++) {
     const opened = native.openClaim(path);
     if (isFailure(opened)) throw unopened(path, opened);
-    const { claim, created, shared } = opened;
+    const { claim, created, shared, pending } = opened;
+    if (pending) throw beingClaimed(path);
     if (shared) return { publish: () => true, release: () => native.releaseClaim(claim, false) };
     const isLast = attempt >= attempts * 10;
     try {
@@ -145,7 +146,7 @@ function prepareOnce(path: string, attempts: number): Attempt {
           // Without the lock it may be another's by now, even if it was created here.
           return takeOver(path, claim, LockState.Free, false);
         }
-      } else if (attempt >= attempts && lock === LockState.Held) {
+      } else if (attempt >= attempts) {
         const report = native.reportClaim(claim);
         // Through another addon, that of a copy of the package which a worker has loaded. (On macOS
         // each process that has the file open seems to hold it, and this one has.)
@@ -156,8 +157,6 @@ function prepareOnce(path: string, attempts: number): Attempt {
         if (!isOurs) throw locked(path, holderOfClaim(path, claim));
         native.releaseClaim(claim, false);
         return NOTHING_TO_DO;
-      } else if (isLast) {
-        throw locked(path, holderOfClaim(path, claim));
       }
       native.releaseClaim(claim, false);
       if (lock !== LockState.Free) pause(LOCK_PAUSE_MS);
@@ -261,6 +260,16 @@ export function locked(path: string, pid: number | null): PidFileError {
     'ERR_PID_FILE_LOCKED',
     path,
     { pid },
+  );
+}
+
+/** Not by another daemon: this process itself is between the two halves of a claim. */
+function beingClaimed(path: string): PidFileError {
+  return new PidFileError(
+    `'${path}' is just being claimed by this process, by a start() or acquire() that has not ended`,
+    'ERR_PID_FILE_LOCKED',
+    path,
+    { pid: process.pid },
   );
 }
 

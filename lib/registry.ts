@@ -4,6 +4,7 @@
 // it. The copy that was loaded first makes it, and its addon does the work for all, so that the
 // dispositions are saved once and put back once.
 import { constants } from 'node:os';
+import { publishWarning, type WarningMessage } from './diagnostics';
 import { SignalError, explainSystemError, systemErrorCode } from './errors';
 import { After, native as ownNative, type NativeBinding, type OnArrival } from './native';
 import type { Arrival } from './record';
@@ -72,6 +73,8 @@ export class Registry {
   readonly #shutdowns = new Map<object, string>();
   #plansShutdown = false;
   readonly #warned = new Set<number>();
+  /** Why the handlers could not be reached when that was last looked at; 0: they could. */
+  #unreachable = 0;
   /** How many listeners the runtime does not warn of without us; 0: any number. */
   #mostListeners = 0;
   #started = false;
@@ -292,6 +295,7 @@ export class Registry {
         if (!runs) this.#finish();
       },
     );
+    this.#warnIfUnreachable(runs);
   }
 
   #begin(): void {
@@ -369,11 +373,29 @@ export class Registry {
     if (this.othersOf(signum).visible.length === 0) return;
     this.#warned.add(signum);
     const name = signalName(signum);
-    this.#host.emitWarning(
+    this.#warn(
+      'DAEMONIKER_LISTENERS_NOT_CALLED',
       `Listeners of process.on('${name}') are not called, because a SignalHandler1 has ${name}. ` +
         'To have them called after its handler, give it { listeners: true }',
-      { type: 'DaemonikerWarning', code: 'DAEMONIKER_LISTENERS_NOT_CALLED' },
     );
+  }
+
+  // Once for each time that it becomes so.
+  #warnIfUnreachable(runs: boolean): void {
+    const error = runs ? this.native.unreachable() : 0;
+    if (error === this.#unreachable) return;
+    this.#unreachable = error;
+    if (error === 0) return;
+    this.#warn(
+      'DAEMONIKER_UNREACHABLE',
+      `send() cannot reach the handlers of this process: ${explainSystemError(error, NO_PIPE)}. ` +
+        'They get the other signals, and the pipe is tried again each second',
+    );
+  }
+
+  #warn(code: WarningMessage['code'], message: string): void {
+    publishWarning({ code, message });
+    this.#host.emitWarning(message, { type: 'DaemonikerWarning', code });
   }
 
   #change(signum: number, mode: Mode): void {
@@ -518,6 +540,13 @@ export class Registry {
     for (const receiver of [...this.#receivers].reverse()) receiver.stop();
   };
 }
+
+const NO_PIPE = {
+  EADDRINUSE: 'another process has taken the name of its pipe, and send() will fail with EPROTO',
+  EPERM:
+    'Windows lets it have no pipe (a process in an AppContainer has none), and send() will end it ' +
+    'as a process without handlers',
+};
 
 /** A listener, perhaps in the wrapper that once() makes. */
 type Listener = ((...args: unknown[]) => unknown) & {

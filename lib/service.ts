@@ -65,7 +65,7 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
   1053:
     'its process did not answer in time: it has to be the runtime itself, and to call start() of a ' +
     'SignalHandler1 within 30 seconds',
-  1056: 'it runs already',
+  1056: 'it is already running',
   1057: 'there is no such account, or it needs a password, which services.msc can be given',
   1058: 'it is disabled; see: sc config <name> start= demand',
   1060: 'there is no service of this name',

@@ -596,7 +596,7 @@ export class SignalHandler1 {
    *
    * @returns this handler
    * @throws SignalError `ERR_HANDLER_RUNNING`, `ERR_NOT_MAIN_THREAD`, or a system error's code:
-   *   `EAGAIN` (no thread left), `EADDRINUSE` (Windows: another process has the name of our pipe).
+   *   `EAGAIN` (no thread left).
    * @throws PidFileError as {@link PidFile.acquire}.
    */
   start(): this;

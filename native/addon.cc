@@ -104,6 +104,8 @@ void GiveBack(const CallbackInfo& info) {
                          Between(info, 2));
 }
 
+Value Unreachable(const CallbackInfo& info) { return Number(info, dispositions::Unreachable()); }
+
 // (signum, ignored, milliseconds, beginsShutdown, endsShutdown)
 void SetHandling(const CallbackInfo& info) {
   const int signum = Int(info, 0);
@@ -244,7 +246,7 @@ Value ExaminePath(const CallbackInfo& info) {
   return result;
 }
 
-// (path) => { claim, created, writable, shared } | { error, syscall }
+// (path) => { claim, created, writable, shared, pending } | { error, syscall }
 Value OpenClaim(const CallbackInfo& info) {
   const PidFileClaims::Opened opened =
       PidFileClaims::Instance().Open(Text(info, 0), static_cast<napi_env>(info.Env()));
@@ -254,6 +256,7 @@ Value OpenClaim(const CallbackInfo& info) {
   result.Set("created", opened.created);
   result.Set("writable", opened.writable);
   result.Set("shared", opened.shared);
+  result.Set("pending", opened.pending);
   return result;
 }
 
@@ -469,6 +472,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   set("setReferenced", SetReferenced);
   set("take", Take);
   set("giveBack", GiveBack);
+  set("unreachable", Unreachable);
   set("setHandling", SetHandling);
   set("nameSignal", NameSignal);
   set("deliver", Deliver);

@@ -33,6 +33,10 @@ enum class After {
 // recorded any more. Whether `between` succeeds makes no difference.
 void GiveBack(int signum, After after, const Between& between);
 
+// Why other processes cannot send to the handlers although they run, for as long as that is so: a
+// libuv error number; 0 if they can. Never anything else on Unix.
+int Unreachable();
+
 // The numbers of real-time signals, which have no names: what SIGRTMIN and SIGRTMAX say, because
 // the C library keeps some for itself. `last` is less than `first` where there are none.
 struct Range {

@@ -23,8 +23,6 @@ enum class LockState : int32_t {
   kUnsupported = 2,
   // Nobody holds it, but we cannot take it: somebody reads it under a lock, or we may not write it.
   kObstructed = 3,
-  // Another thread of this process has it.
-  kOurs = 4,
 };
 
 // Enough to tell a PID from anything else without reading a megabyte of it.
@@ -38,7 +36,8 @@ struct FileReport {
   double modified_at_ms = 0;  // since the epoch
   uint32_t mode = 0;          // permission bits; 0 on Windows
   int64_t uid = -1;           // owner; -1 on Windows
-  int64_t link_uid = -1;      // owner of the symbolic link that `path` is; -1 when it is none
+  int64_t link_uid = -1;  // owner of the symbolic link that `path` is; -1 when it is none; 0 for
+                          // one on Windows
   uint64_t size = 0;
   int lock_descriptor = -1;  // what the holder of the lock says it holds it by; a hint
   std::string content;       // the first kPidFileReadLimit bytes of a regular file

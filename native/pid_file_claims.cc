@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
+#include "clock.h"
 #include "no_destroy.h"
 
 namespace daemoniker {
@@ -13,13 +16,45 @@ namespace {
 // another.
 NoDestroy<PidFileClaims> instance;
 
+// For a thread that is between Open() and Confirm(). It calls JavaScript there, which may even wait
+// for the thread that waits here.
+constexpr int64_t kPatience = 10'000 * kMillisecond;
+
 }  // namespace
 
 PidFileClaims& PidFileClaims::Instance() { return *instance; }
 
 PidFileClaims::Opened PidFileClaims::Open(const std::string& path, const void* opener) {
+  const int64_t end = SteadyNanoseconds() + kPatience;
+  for (;;) {
+    int awaited = 0;
+    Opened opened = OpenOnce(path, opener, &awaited);
+    if (awaited == 0) return opened;
+    for (;;) {
+      // No condition variable: its timed wait needs a newer C library than we may ask for.
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      const std::lock_guard<std::mutex> lock(mutex_);
+      Claim* other = FindOrNull(awaited);
+      if (other == nullptr) break;  // it has given up: begin again
+      if (other->confirmed) {
+        opened.claim = awaited;
+        opened.shared = true;
+        return opened;
+      }
+      if (SteadyNanoseconds() < end) continue;
+      --other->waiting;
+      opened.pending = true;
+      return opened;
+    }
+  }
+}
+
+// `awaited` becomes the number of the claim for which the caller has to wait.
+PidFileClaims::Opened PidFileClaims::OpenOnce(const std::string& path, const void* opener,
+                                              int* awaited) {
   Opened opened;
   auto claim = std::make_unique<Claim>();
+  const std::lock_guard<std::mutex> opening(opening_);
   opened.error = claim->handle.Open(path, &opened.created);
   if (opened.error != 0) return opened;
   FileReport report;
@@ -31,14 +66,20 @@ PidFileClaims::Opened PidFileClaims::Open(const std::string& path, const void* o
   claim->created = opened.created;
   opened.writable = claim->handle.IsWritable();
 
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& other : claims_) {
-    if (other->confirmed && other->id == claim->id) {
+    if (!(other->id == claim->id)) continue;
+    if (other->confirmed) {
       ++other->users;
       opened.claim = other->number;
       opened.shared = true;
-      return opened;
+    } else if (other->opener == opener) {
+      opened.pending = true;
+    } else {
+      ++other->waiting;
+      *awaited = other->number;
     }
+    return opened;
   }
   claim->number = ++last_number_;
   opened.claim = claim->number;
@@ -53,11 +94,7 @@ LockState PidFileClaims::TryLock(int claim) {
   const LockState state = found.handle.TryLock();
   found.locked = state == LockState::kFree;
   found.obstructed = state == LockState::kObstructed;
-  if (state != LockState::kHeld && state != LockState::kObstructed) return state;
-  const bool ours = std::any_of(claims_.begin(), claims_.end(), [&](const auto& other) {
-    return other->locked && other->id == found.id;
-  });
-  return ours ? LockState::kOurs : state;
+  return state;
 }
 
 int PidFileClaims::Report(int claim, FileReport* report) {
@@ -67,6 +104,7 @@ int PidFileClaims::Report(int claim, FileReport* report) {
 
 int PidFileClaims::Publish(int claim, const std::string& content, const std::string& mark,
                            bool* won, const char** failed_call) {
+  const std::lock_guard<std::mutex> opening(opening_);
   std::lock_guard<std::mutex> lock(mutex_);
   Claim& found = Find(claim);
   *won = true;
@@ -109,9 +147,12 @@ void PidFileClaims::Confirm(int claim, bool remove_at_end) {
   if (&found == &closed_) return;
   found.confirmed = true;
   found.remove_at_end = remove_at_end;
+  found.users += found.waiting;
+  found.waiting = 0;
 }
 
 void PidFileClaims::Release(int claim, bool remove_now) {
+  const std::lock_guard<std::mutex> opening(opening_);
   std::lock_guard<std::mutex> lock(mutex_);
   Claim& found = Find(claim);
   if (&found == &closed_ || --found.users > 0) return;
@@ -122,6 +163,7 @@ void PidFileClaims::Release(int claim, bool remove_now) {
 }
 
 void PidFileClaims::ReleaseUnconfirmed(const void* opener) {
+  const std::lock_guard<std::mutex> opening(opening_);
   std::lock_guard<std::mutex> lock(mutex_);
   const auto is_left = [&](const auto& claim) {
     return !claim->confirmed && claim->opener == opener;
@@ -159,10 +201,15 @@ void PidFileClaims::RemoveAtOnce() {
 }
 
 PidFileClaims::Claim& PidFileClaims::Find(int number) {
+  Claim* found = FindOrNull(number);
+  return found == nullptr ? closed_ : *found;
+}
+
+PidFileClaims::Claim* PidFileClaims::FindOrNull(int number) {
   for (const auto& claim : claims_) {
-    if (claim->number == number) return *claim;
+    if (claim->number == number) return claim.get();
   }
-  return closed_;
+  return nullptr;
 }
 
 }  // namespace daemoniker

@@ -3,6 +3,10 @@
 // In native code because they are shared between worker threads and because atexit must be able to
 // remove them when no JavaScript runs any more. A claim is used through a small number that
 // JavaScript keeps.
+//
+// There is one claim for one file, whatever the number of threads that want it: who comes second
+// shares it, or waits until the first has decided. So a lock that the system denies is never one of
+// this process (unless it has two copies of this addon).
 #pragma once
 
 #include <cstdint>
@@ -25,8 +29,11 @@ class PidFileClaims {
     bool created = false;   // the file was missing
     bool writable = false;  // this process may write it
     bool shared = false;    // this process holds it already: nothing more to do than Release()
+    // This process is about to hold it: the caller itself, or a thread that took too long.
+    bool pending = false;
   };
-  // `opener` is whoever may end before Confirm(): see ReleaseUnconfirmed().
+  // `opener` is whoever may end before Confirm(): see ReleaseUnconfirmed(). Waits for another
+  // thread of this process that is just claiming the same file, for ten seconds at most.
   Opened Open(const std::string& path, const void* opener);
 
   LockState TryLock(int claim);
@@ -66,6 +73,7 @@ class PidFileClaims {
     bool locked = false;
     bool obstructed = false;
     int users = 1;
+    int waiting = 0;  // threads that are users once it is confirmed
     bool confirmed = false;
     bool remove_at_end = false;
   };
@@ -73,7 +81,14 @@ class PidFileClaims {
   // One that is not there any more, because ReleaseAll() was faster than a thread that still runs
   // JavaScript, is a closed one: all that is done to it fails.
   Claim& Find(int number);
+  // The same; null instead.
+  Claim* FindOrNull(int number);
+  Opened OpenOnce(const std::string& path, const void* opener, int* awaited);
 
+  // Held while a file of a claim appears, changes its place or goes, so that no other thread can
+  // open it in between; taken before `mutex_`. Not held by ReleaseAll() and RemoveAtOnce(), for
+  // which opening a file could take too long.
+  std::mutex opening_;
   std::mutex mutex_;
   Claim closed_;
   std::vector<std::unique_ptr<Claim>> claims_;

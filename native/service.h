@@ -1,8 +1,8 @@
 // What a platform must provide: answering the service manager that has started this process, and
 // managing services.
 //
-//   native/win32/service.cc           Windows services: StartServiceCtrlDispatcherW and what it
-//   calls native/win32/service_manager.cc   installing, starting, stopping and removing them
+//   native/win32/service.cc           being a service: StartServiceCtrlDispatcherW
+//   native/win32/service_manager.cc   installing, starting, stopping and removing services
 //   native/posix/service.cc           there are none: supervisors start and signal processes
 //
 // Main thread only.

@@ -161,6 +161,8 @@ void GiveBack(int signum, After, const Between& between) {
   if (is_last) console_events::Stop();
 }
 
+int Unreachable() { return pipe_server.Unreachable(); }
+
 Range RealTimeSignals() { return {}; }
 
 // Runs when the environment ends, or when the module is unloaded at the end of the process: there

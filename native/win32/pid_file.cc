@@ -15,29 +15,13 @@
 #include "win32/file_lock.h"
 #include "win32/file_time.h"
 #include "win32/handle.h"
+#include "win32/shared_file.h"
 #include "win32/wide.h"
 
 namespace daemoniker {
 namespace {
 
-// Others may read, write and delete the file that we hold: the lock alone decides.
-constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
-
 HANDLE HandleOf(intptr_t native) { return reinterpret_cast<HANDLE>(native); }
-
-// A virus scanner that has just found the new file, or a file whose deletion is under way, is in
-// the way for a moment only. INVALID_HANDLE_VALUE with GetLastError().
-HANDLE OpenShared(const std::wstring& path, DWORD access, DWORD disposition, DWORD flags) {
-  constexpr int kAttempts = 5;
-  for (int attempt = 1;; ++attempt) {
-    const HANDLE file =
-        CreateFileW(path.c_str(), access, kShareAll, nullptr, disposition, flags, nullptr);
-    if (file != INVALID_HANDLE_VALUE || attempt == kAttempts) return file;
-    const DWORD error = GetLastError();
-    if (error != ERROR_SHARING_VIOLATION && error != ERROR_ACCESS_DENIED) return file;
-    Sleep(2);
-  }
-}
 
 // What a path names, a link itself included, for nothing but a look; null when there is no such
 // file. CreateFileW() would allocate.
@@ -50,9 +34,9 @@ HANDLE OpenToLook(const std::wstring& kernel_path) {
   InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
   HANDLE file = nullptr;
   IO_STATUS_BLOCK status = {};
-  const bool opened =
-      NtOpenFile(&file, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attributes, &status, kShareAll,
-                 FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_REPARSE_POINT) >= 0;
+  const bool opened = NtOpenFile(&file, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attributes, &status,
+                                 FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                 FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_REPARSE_POINT) >= 0;
   return opened ? file : nullptr;
 }
 
@@ -93,8 +77,10 @@ int FillReport(HANDLE file, FileReport* report, const char** failed_call) {
 }
 
 bool Truncate(HANDLE file) {
-  FILE_END_OF_FILE_INFO end = {};
-  return SetFileInformationByHandle(file, FileEndOfFileInfo, &end, sizeof end) != FALSE;
+  return Patiently([&] {
+    FILE_END_OF_FILE_INFO end = {};
+    return SetFileInformationByHandle(file, FileEndOfFileInfo, &end, sizeof end) != FALSE;
+  });
 }
 
 // FILE_DISPOSITION_INFO_EX (Windows 10 1709), which older SDKs do not declare.
@@ -107,12 +93,14 @@ constexpr DWORD kPosixSemantics = 2;  // the name is gone at once, not with the 
 
 // Deletes the very file that is open, whatever its path names by now.
 bool Delete(HANDLE file) {
-  DispositionEx posix = {kDelete | kPosixSemantics};
-  if (SetFileInformationByHandle(file, kFileDispositionInfoEx, &posix, sizeof posix)) return true;
-  FILE_DISPOSITION_INFO disposition = {};
-  disposition.DeleteFile = TRUE;
-  return SetFileInformationByHandle(file, FileDispositionInfo, &disposition, sizeof disposition) !=
-         FALSE;
+  return Patiently([&] {
+    DispositionEx posix = {kDelete | kPosixSemantics};
+    if (SetFileInformationByHandle(file, kFileDispositionInfoEx, &posix, sizeof posix)) return true;
+    FILE_DISPOSITION_INFO disposition = {};
+    disposition.DeleteFile = TRUE;
+    return SetFileInformationByHandle(file, FileDispositionInfo, &disposition,
+                                      sizeof disposition) != FALSE;
+  });
 }
 
 // A name in the directory of `path` that nobody else uses.
@@ -124,6 +112,20 @@ std::wstring TemporaryPath(const std::wstring& path) {
   return path.substr(0, path.find_last_of(L"\\/") + 1) + name;
 }
 
+// Whether what a handle with FILE_FLAG_OPEN_REPARSE_POINT has open stands for another file or
+// directory: a symbolic link or a junction. Other reparse points (deduplicated or cloud files) are
+// the file itself. One of which nobody can tell is a link.
+bool IsLink(HANDLE file) {
+  FILE_ATTRIBUTE_TAG_INFO tag = {};
+  if (GetFileInformationByHandleEx(file, FileAttributeTagInfo, &tag, sizeof tag)) {
+    return (tag.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 &&
+           IsReparseTagNameSurrogate(tag.ReparseTag);
+  }
+  BY_HANDLE_FILE_INFORMATION information = {};
+  return !GetFileInformationByHandle(file, &information) ||
+         (information.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+}
+
 // Renames the very file that is open.
 bool Rename(HANDLE file, const std::wstring& path) {
   const size_t length = path.size() * sizeof(wchar_t);
@@ -131,8 +133,10 @@ bool Rename(HANDLE file, const std::wstring& path) {
   auto* info = reinterpret_cast<FILE_RENAME_INFO*>(buffer.data());
   info->FileNameLength = static_cast<DWORD>(length);
   std::memcpy(info->FileName, path.data(), length);
-  return SetFileInformationByHandle(file, FileRenameInfo, info,
-                                    static_cast<DWORD>(buffer.size())) != FALSE;
+  return Patiently([&] {
+    return SetFileInformationByHandle(file, FileRenameInfo, info,
+                                      static_cast<DWORD>(buffer.size())) != FALSE;
+  });
 }
 
 }  // namespace
@@ -145,9 +149,13 @@ int ExaminePidFile(const std::string& path, FileReport* report, LockState* lock,
     report->kind = NamesAPipe(native_path) ? FileKind::kFifo : FileKind::kOther;
     return 0;
   }
+  const OwnedHandle named(OpenToLook(KernelPath(native_path)));
+  // There are no numbers of owners.
+  if (named.valid() && IsLink(named.get())) report->link_uid = 0;
   // Backup semantics: without them directories cannot be opened (MSDN, CreateFile).
+  Patience patience;
   const OwnedHandle file(
-      OpenShared(native_path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS));
+      OpenShared(native_path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, &patience));
   if (!file.valid()) return LastUvError();
   const int error = FillReport(file.get(), report, failed_call);
   if (error != 0 || report->kind != FileKind::kRegular) return error;
@@ -168,31 +176,32 @@ int PidFileHandle::Open(const std::string& path, bool* created) {
   // The link itself and not what it points to, so that it can be refused.
   constexpr DWORD kFlags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT;
   constexpr DWORD kReadWrite = GENERIC_READ | GENERIC_WRITE;
+  Patience patience;
+  const auto open = [&](DWORD access, DWORD disposition) {
+    return OpenShared(native_path, access, disposition, kFlags, &patience);
+  };
   // Whether it was missing is only known for sure with CREATE_NEW. Two rounds, because it may
   // appear or vanish in between.
   int error = 0;
   for (int round = 0; round < 2; ++round) {
-    OwnedHandle file(OpenShared(native_path, kReadWrite | DELETE, CREATE_NEW, kFlags));
+    OwnedHandle file(open(kReadWrite | DELETE, CREATE_NEW));
     *created = file.valid();
     write_error_ = 0;
     if (!file.valid() && GetLastError() == ERROR_FILE_EXISTS) {
-      file.Reset(OpenShared(native_path, kReadWrite | DELETE, OPEN_EXISTING, kFlags));
+      file.Reset(open(kReadWrite | DELETE, OPEN_EXISTING));
       // Whoever may write a file may not always delete it.
       if (!file.valid() && GetLastError() == ERROR_ACCESS_DENIED) {
-        file.Reset(OpenShared(native_path, kReadWrite, OPEN_EXISTING, kFlags));
+        file.Reset(open(kReadWrite, OPEN_EXISTING));
       }
       for (const DWORD access : {GENERIC_READ | DELETE, GENERIC_READ}) {
         if (file.valid() || GetLastError() != ERROR_ACCESS_DENIED) break;
         const int refused = LastUvError();
-        file.Reset(OpenShared(native_path, access, OPEN_EXISTING, kFlags));
+        file.Reset(open(access, OPEN_EXISTING));
         if (file.valid()) write_error_ = refused;
       }
     }
     if (file.valid()) {
-      FILE_ATTRIBUTE_TAG_INFO tag = {};
-      GetFileInformationByHandleEx(file.get(), FileAttributeTagInfo, &tag, sizeof tag);
-      // Other reparse points (deduplicated or cloud files) are the file itself.
-      if (IsReparseTagNameSurrogate(tag.ReparseTag)) return uv::kEloop;
+      if (IsLink(file.get())) return uv::kEloop;
       native_ = reinterpret_cast<intptr_t>(file.Release());
       kernel_path_ = KernelPath(native_path);
       return 0;
@@ -201,7 +210,8 @@ int PidFileHandle::Open(const std::string& path, bool* created) {
     error = LastUvError();
     const DWORD attributes = GetFileAttributesW(native_path.c_str());
     if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
-      return uv::kEisdir;
+      const OwnedHandle named(OpenToLook(KernelPath(native_path)));
+      return named.valid() && IsLink(named.get()) ? uv::kEloop : uv::kEisdir;
     }
     if (reason != ERROR_FILE_NOT_FOUND) break;
   }

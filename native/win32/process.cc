@@ -8,6 +8,7 @@
 #include "win32/file_lock.h"
 #include "win32/file_time.h"
 #include "win32/handle.h"
+#include "win32/shared_file.h"
 #include "win32/signal_pipe.h"
 #include "win32/wide.h"
 
@@ -211,9 +212,9 @@ Holds HoldsLock(int64_t pid, const FileId& id, const std::string& path, int) {
     return GetLastError() == ERROR_INVALID_PARAMETER ? Holds::kNo : Holds::kUnknown;
   }
   if (!StartedAt(process.get(), &started)) return Holds::kUnknown;
-  const OwnedHandle file(CreateFileW(NativePath(path).c_str(), GENERIC_READ,
-                                     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                                     nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
+  Patience patience;
+  const OwnedHandle file(
+      OpenShared(NativePath(path), GENERIC_READ, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, &patience));
   FileId named;
   if (!file.valid() || !ReadFileId(file.get(), &named) || !(named == id)) return Holds::kUnknown;
   return TestHolder(file.get(), pid, Ticks(started));

@@ -70,8 +70,7 @@ DWORD Delay(SC_HANDLE service) {
       ChangeServiceConfig2W(service, SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &delayed));
 }
 
-// Started again after a failure: soon, and later each time. A day without one, and that begins
-// anew.
+// Started again after a failure: soon, and later each time, until there was none for a day.
 DWORD Restart(SC_HANDLE service) {
   SC_ACTION actions[] = {
       {SC_ACTION_RESTART, 5000}, {SC_ACTION_RESTART, 30000}, {SC_ACTION_RESTART, 60000}};

@@ -7,6 +7,7 @@
 
 #include "win32/arrivals.h"
 #include "win32/error_codes.h"
+#include "win32/user32.h"
 
 namespace daemoniker {
 namespace {
@@ -16,6 +17,9 @@ constexpr wchar_t kClassName[] = L"daemoniker.SessionWindow";
 
 // WM_ENDSESSION is being answered, until the end of the process.
 std::atomic<bool> holding{false};
+
+// Set before there is a window.
+const User32* user32 = nullptr;
 
 LRESULT CALLBACK OnMessage(HWND window, UINT message, WPARAM wparam, LPARAM lparam) {
   // What asks a process without a console to close, such as taskkill without /F. The default
@@ -31,7 +35,7 @@ LRESULT CALLBACK OnMessage(HWND window, UINT message, WPARAM wparam, LPARAM lpar
     if (wparam != FALSE && RecordEnding(&holding) && holding.load()) Sleep(INFINITE);
     return 0;
   }
-  return DefWindowProcW(window, message, wparam, lparam);
+  return user32->DefWindowProcW(window, message, wparam, lparam);
 }
 
 HWND CreateHiddenWindow() {
@@ -45,16 +49,18 @@ HWND CreateHiddenWindow() {
   window_class.lpfnWndProc = OnMessage;
   window_class.hInstance = self;
   window_class.lpszClassName = kClassName;
-  RegisterClassExW(&window_class);
+  user32->RegisterClassExW(&window_class);
   // A top-level window: message-only windows (HWND_MESSAGE) get no broadcasts.
-  return CreateWindowExW(0, kClassName, L"daemoniker", WS_OVERLAPPED, 0, 0, 0, 0, nullptr, nullptr,
-                         self, nullptr);
+  return user32->CreateWindowExW(0, kClassName, L"daemoniker", WS_OVERLAPPED, 0, 0, 0, 0, nullptr,
+                                 nullptr, self, nullptr);
 }
 
 }  // namespace
 
 int SessionWindow::Start() {
   if (stop_ != nullptr) return 0;
+  user32 = FindUser32();
+  if (user32 == nullptr) return 0;
   stop_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
   if (stop_ == nullptr) return LastUvError();
   const int error = thread_.Start(Run, this);
@@ -77,11 +83,19 @@ void SessionWindow::Run(void* raw) {
   const HANDLE stop = static_cast<SessionWindow*>(raw)->stop_;
   const HWND window = CreateHiddenWindow();
   if (window == nullptr) return;
-  while (MsgWaitForMultipleObjects(1, &stop, FALSE, INFINITE, QS_ALLINPUT) == WAIT_OBJECT_0 + 1) {
+  while (user32->MsgWaitForMultipleObjects(1, &stop, FALSE, INFINITE, QS_ALLINPUT) ==
+         WAIT_OBJECT_0 + 1) {
     MSG message;
-    while (PeekMessageW(&message, nullptr, 0, 0, PM_REMOVE)) DispatchMessageW(&message);
+    while (user32->PeekMessageW(&message, nullptr, 0, 0, PM_REMOVE)) {
+      // It belongs to the thread and not to a window: whoever posts it asks the program to end.
+      if (message.message == WM_QUIT) {
+        RecordIfTaken(SIGTERM, Origin::kConsole);
+      } else {
+        user32->DispatchMessageW(&message);
+      }
+    }
   }
-  DestroyWindow(window);
+  user32->DestroyWindow(window);
 }
 
 }  // namespace daemoniker

@@ -12,7 +12,8 @@ namespace daemoniker {
 class SessionWindow {
  public:
   // 0, or a libuv error number when the thread cannot be started. That there can be no window (a
-  // service without a window station) is no error: such a process has no session that ends.
+  // service without a window station, Nano Server) is no error: such a process has no session that
+  // ends.
   int Start();
   void Stop();
 

@@ -81,18 +81,18 @@ DWORD Exchange(HANDLE pipe, int64_t pid, const Request& request, DWORD timeout_m
   return is_ours ? ERROR_SUCCESS : kNotOurs;
 }
 
-}  // namespace
-
-std::wstring PipeName(int64_t pid) { return L"\\\\.\\pipe\\daemoniker-" + std::to_wstring(pid); }
-
-int Send(int64_t pid, int signum) {
-  const std::wstring name = PipeName(pid);
-  const TimeLimit limit(kPatienceMs);
+// As Send(), by one name.
+int SendTo(const std::wstring& name, int64_t pid, int signum, const TimeLimit& limit) {
   const Request request = {kMagic, kVersion, sizeof(Request), signum};
   for (;;) {
     OwnedHandle pipe;
     DWORD error = Connect(name, limit, &pipe);
-    if (error == ERROR_FILE_NOT_FOUND) return uv::kEnoent;
+    // Below ProtectedPrefix it may be the prefix that is denied, and not a pipe.
+    if (error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND ||
+        error == ERROR_INVALID_NAME ||
+        (error == ERROR_ACCESS_DENIED && Look(name) == ERROR_FILE_NOT_FOUND)) {
+      return uv::kEnoent;
+    }
     if (error == ERROR_TIMEOUT) return uv::kEtimedout;
     if (error != ERROR_SUCCESS) return UvError(error);
 
@@ -109,6 +109,34 @@ int Send(int64_t pid, int signum) {
     if (limit.Passed()) return uv::kEtimedout;
     Sleep(1);
   }
+}
+
+}  // namespace
+
+std::array<std::wstring, 4> PipeNames(int64_t pid) {
+  const std::wstring pipes = L"\\\\.\\pipe\\";
+  const std::wstring name = L"daemoniker-" + std::to_wstring(pid);
+  // The three that Windows knows.
+  const std::wstring prefix = pipes + L"ProtectedPrefix\\";
+  return {prefix + L"Administrators\\" + name, prefix + L"LocalService\\" + name,
+          prefix + L"NetworkService\\" + name, pipes + name};
+}
+
+DWORD Look(const std::wstring& name) {
+  if (WaitNamedPipeW(name.c_str(), 1)) return ERROR_SUCCESS;
+  return GetLastError() == ERROR_SEM_TIMEOUT ? ERROR_SUCCESS : GetLastError();
+}
+
+int Send(int64_t pid, int signum) {
+  const TimeLimit limit(kPatienceMs);
+  int refused = uv::kEnoent;
+  for (const std::wstring& name : PipeNames(pid)) {
+    const int error = SendTo(name, pid, signum, limit);
+    if (error == 0 || error == uv::kEnosys) return error;
+    // The process itself may be at another name, if a stranger has this one.
+    if (refused == uv::kEnoent) refused = error;
+  }
+  return refused;
 }
 
 }  // namespace daemoniker::signal_pipe

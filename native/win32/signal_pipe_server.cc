@@ -2,6 +2,7 @@
 // After windows.h, which it needs.
 #include <sddl.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -24,23 +25,41 @@ constexpr DWORD kPatienceMs = 500;
 constexpr int kAttempts = 20;
 constexpr DWORD kBetweenAttemptsMs = 10;
 
-// This user, administrators and the system; nobody else, and nothing inherited (MSDN, "Security
-// Descriptor String Format"). Empty when the user cannot be told.
+// For as long as it has none.
+constexpr DWORD kUntilNextAttemptMs = 1000;
+
+// Empty with GetLastError().
+std::vector<unsigned char> TokenInformation(HANDLE token, TOKEN_INFORMATION_CLASS kind) {
+  DWORD size = 0;
+  GetTokenInformation(token, kind, nullptr, 0, &size);
+  std::vector<unsigned char> buffer(size);
+  if (!GetTokenInformation(token, kind, buffer.data(), size, &size)) buffer.clear();
+  return buffer;
+}
+
+// Who may use the pipe: this user, administrators and the system; nobody else, and nothing
+// inherited; and no process of a lower integrity level than this one (MSDN, "Security Descriptor
+// String Format"). Empty, with GetLastError(), when the user or the level cannot be told.
 std::wstring AccessRules() {
   HANDLE raw_token = nullptr;
   if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw_token)) return {};
   const OwnedHandle token(raw_token);
-  DWORD size = 0;
-  GetTokenInformation(token.get(), TokenUser, nullptr, 0, &size);
-  std::vector<unsigned char> buffer(size);
-  if (!GetTokenInformation(token.get(), TokenUser, buffer.data(), size, &size)) return {};
-  LPWSTR sid = nullptr;
-  if (!ConvertSidToStringSidW(reinterpret_cast<TOKEN_USER*>(buffer.data())->User.Sid, &sid)) {
+  const std::vector<unsigned char> user = TokenInformation(token.get(), TokenUser);
+  const std::vector<unsigned char> label = TokenInformation(token.get(), TokenIntegrityLevel);
+  LPWSTR user_sid = nullptr;
+  if (user.empty() || label.empty() ||
+      !ConvertSidToStringSidW(reinterpret_cast<const TOKEN_USER*>(user.data())->User.Sid,
+                              &user_sid)) {
     return {};
   }
-  const std::wstring rules =
-      L"D:P(A;;GRGW;;;SY)(A;;GRGW;;;BA)(A;;GRGW;;;" + std::wstring(sid) + L")";
-  LocalFree(sid);
+  const PSID label_sid = reinterpret_cast<const TOKEN_MANDATORY_LABEL*>(label.data())->Label.Sid;
+  const DWORD level = *GetSidSubAuthority(label_sid, *GetSidSubAuthorityCount(label_sid) - 1u);
+  // Services have the system's level, and administrators, who may send to them, a high one.
+  const DWORD lowest = std::min<DWORD>(level, SECURITY_MANDATORY_HIGH_RID);
+  const std::wstring rules = L"D:P(A;;GRGW;;;SY)(A;;GRGW;;;BA)(A;;GRGW;;;" +
+                             std::wstring(user_sid) + L")S:(ML;;NRNWNX;;;S-1-16-" +
+                             std::to_wstring(lowest) + L")";
+  LocalFree(user_sid);
   return rules;
 }
 
@@ -72,29 +91,42 @@ bool IsRequest(const Request& request, DWORD length) {
 }  // namespace
 
 int SignalPipeServer::Start() {
-  if (pipe_ != nullptr) return 0;
-  const std::wstring name = PipeName(GetCurrentProcessId());
-  const std::wstring access_rules = AccessRules();
-  if (access_rules.empty()) return LastUvError();
-  int error = 0;
-  for (int attempt = 0; attempt < kAttempts && pipe_ == nullptr; ++attempt) {
-    if (attempt > 0) Sleep(kBetweenAttemptsMs);
-    pipe_ = CreateOnlyInstance(name, access_rules);
-    if (pipe_ != nullptr) break;
-    // MSDN, CreateNamedPipe: ACCESS_DENIED when FILE_FLAG_FIRST_PIPE_INSTANCE finds the name taken;
-    // PIPE_BUSY when all its instances are.
-    const DWORD reason = GetLastError();
-    const bool is_taken = reason == ERROR_ACCESS_DENIED || reason == ERROR_PIPE_BUSY;
-    error = is_taken ? uv::kEaddrinuse : LastUvError();
-    if (!is_taken) break;
+  if (stop_ != nullptr) return 0;
+  int error = Create();
+  for (int attempt = 1; attempt < kAttempts && error == uv::kEaddrinuse; ++attempt) {
+    Sleep(kBetweenAttemptsMs);
+    error = Create();
   }
-  if (pipe_ != nullptr) {
+  if (error == uv::kEaddrinuse || error == uv::kEperm) {
+    unreachable_.store(error);
+    error = 0;
+  }
+  if (error == 0) {
     io_done_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
     stop_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
     error = io_done_ == nullptr || stop_ == nullptr ? LastUvError() : thread_.Start(Run, this);
   }
   if (error != 0) Stop();
   return error;
+}
+
+// 0, or a libuv error number: EADDRINUSE and EPERM as of Unreachable().
+int SignalPipeServer::Create() {
+  const std::wstring access_rules = AccessRules();
+  if (access_rules.empty()) return LastUvError();
+  const auto names = PipeNames(GetCurrentProcessId());
+  for (const std::wstring& name : names) {
+    pipe_ = CreateOnlyInstance(name, access_rules);
+    if (pipe_ != nullptr) return 0;
+  }
+  // MSDN, CreateNamedPipe: ACCESS_DENIED when FILE_FLAG_FIRST_PIPE_INSTANCE finds the name taken,
+  // or when this process may have no such pipe; PIPE_BUSY when all its instances are taken.
+  const DWORD reason = GetLastError();
+  if (reason == ERROR_PIPE_BUSY) return uv::kEaddrinuse;
+  if (reason == ERROR_ACCESS_DENIED) {
+    return Look(names.back()) == ERROR_SUCCESS ? uv::kEaddrinuse : uv::kEperm;
+  }
+  return LastUvError();
 }
 
 void SignalPipeServer::Stop() {
@@ -104,10 +136,12 @@ void SignalPipeServer::Stop() {
     if (*handle != nullptr) CloseHandle(*handle);
     *handle = nullptr;
   }
+  unreachable_.store(0);
 }
 
 void SignalPipeServer::Run(void* raw) {
   auto* self = static_cast<SignalPipeServer*>(raw);
+  if (!self->AwaitPipe()) return;
   while (self->AwaitClient()) {
     self->Serve();
     // Not before Stop() closes the pipe: what the client has not read yet would be lost (MSDN,
@@ -115,6 +149,15 @@ void SignalPipeServer::Run(void* raw) {
     if (WaitForSingleObject(self->stop_, 0) == WAIT_OBJECT_0) return;
     DisconnectNamedPipe(self->pipe_);
   }
+}
+
+// False when it is time to stop.
+bool SignalPipeServer::AwaitPipe() {
+  while (pipe_ == nullptr) {
+    if (WaitForSingleObject(stop_, kUntilNextAttemptMs) == WAIT_OBJECT_0) return false;
+    if (Create() == 0) unreachable_.store(0);
+  }
+  return true;
 }
 
 // False when it is time to stop.

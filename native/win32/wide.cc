@@ -35,10 +35,16 @@ std::wstring NativePath(const std::string& path) {
   const std::wstring wide = Widen(path);
   // Already in the form that Windows takes literally.
   if (StartsWith(wide, L"\\\\?\\")) return wide;
-  const DWORD length = GetFullPathNameW(wide.c_str(), 0, nullptr, nullptr);
-  if (length == 0) return wide;
-  std::wstring full(length, L'\0');
-  full.resize(GetFullPathNameW(wide.c_str(), length, full.data(), nullptr));
+  std::wstring full;
+  for (;;) {
+    const DWORD room = static_cast<DWORD>(full.size());
+    const DWORD length = GetFullPathNameW(wide.c_str(), room, full.data(), nullptr);
+    if (length == 0) return wide;
+    full.resize(length);
+    // More than there is room for: what it needs, for the current directory as it is now. Another
+    // thread may change that.
+    if (length < room) break;
+  }
   // MSDN, "Maximum Path Length Limitation": the prefix turns off all parsing, so it only goes in
   // front of what GetFullPathNameW() has made regular.
   if (full.size() < MAX_PATH || StartsWith(full, L"\\\\.\\")) return full;

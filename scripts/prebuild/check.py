@@ -22,10 +22,8 @@ with open(path, "rb") as file:
     data = file.read()
 
 ENTRY_POINTS = {"napi_register_module_v1", "node_api_module_get_api_version_v1"}
-# What an addon for Windows may ask of the system: no C++ runtime that users would need as well.
-WINDOWS_DLLS = re.compile(
-    r"^(advapi32|kernel32|ntdll|user32|msvcrt|ucrtbase|api-ms-win-[a-z0-9-]+)\.dll$", re.I
-)
+# A part of Windows. A C++ runtime is none: users would need that as well.
+WINDOWS_C_RUNTIME = re.compile(r"^(ucrtbase|api-ms-win-crt-[a-z0-9-]+)\.dll$", re.I)
 node_api = set(expected["nodeApi"])
 problems = []
 facts = {"bytes": len(data)}
@@ -148,6 +146,18 @@ def check_mach_o():
     facts["signature"] = "ad-hoc"
 
 
+def windows_imports():
+    """The functions that windows_imports.txt allows, as "kernel32.dll Sleep"."""
+    allowed, dll = set(), None
+    with open(os.path.join(os.path.dirname(__file__), "windows_imports.txt")) as file:
+        for line in file:
+            if line.startswith("  "):
+                allowed.add(f"{dll} {line.strip()}")
+            elif line.strip() and not line.startswith("#"):
+                dll = line.strip()
+    return allowed
+
+
 def check_pe():
     binary = lief.PE.parse(path)
     machine = lief.PE.Header.MACHINE_TYPES
@@ -156,10 +166,14 @@ def check_pe():
     exported = {entry.name for entry in binary.get_export().entries}
     expect(exported == ENTRY_POINTS, f"it exports {', '.join(sorted(exported))}")
     dlls = {imported.name for imported in binary.imports}
-    expect(
-        all(WINDOWS_DLLS.match(dll) for dll in dlls),
-        f"it imports {', '.join(sorted(dlls))}",
-    )
+    asked = {
+        f"{imported.name.lower()} {entry.name}"
+        for imported in binary.imports
+        if not WINDOWS_C_RUNTIME.match(imported.name)
+        for entry in imported.entries
+    }
+    foreign = sorted(asked - windows_imports())
+    expect(not foreign, f"not in windows_imports.txt: {', '.join(foreign)}")
     expect(
         binary.header.has_characteristic(lief.PE.Header.CHARACTERISTICS.DLL), "it is no DLL"
     )

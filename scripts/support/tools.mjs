@@ -65,11 +65,13 @@ export async function goProgram(path, version) {
 
 /**
  * Unpacks Debian packages of any architecture and release; the directory is a root file system with
- * just these. Uses apt's sources of this machine, but a private package list.
+ * just these, or with all that they depend on. Uses apt's sources of this machine, but a private
+ * package list.
  */
-export function debian(architecture, suite, packages) {
+export function debian(architecture, suite, packages, { dependencies = false } = {}) {
   const stamp = `${architecture} ${suite} ${packages.join(' ')}`;
-  return cached(`debian-${suite}-${architecture}`, stamp, async (path) => {
+  const name = `debian-${suite}-${architecture}${dependencies ? `-${packages.join('-')}` : ''}`;
+  return cached(name, stamp, async (path) => {
     const { stdout } = await run('apt-get', [
       'indextargets',
       '--format',
@@ -102,9 +104,16 @@ export function debian(architecture, suite, packages) {
       ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
     ];
     await run('apt-get', [...flags, 'update']);
-    await run('apt-get', [...flags, 'download', ...packages], { cwd: join(apt, 'debs') });
-    for (const file of readdirSync(join(apt, 'debs'))) {
-      await run('dpkg-deb', ['-x', join(apt, 'debs', file), path]);
+    let debs = join(apt, 'debs');
+    if (dependencies) {
+      const only = ['--yes', '--no-install-recommends', '--download-only'];
+      await run('apt-get', [...flags, 'install', ...only, ...packages]);
+      debs = join(apt, 'cache', 'archives');
+    } else {
+      await run('apt-get', [...flags, 'download', ...packages], { cwd: debs });
+    }
+    for (const file of readdirSync(debs).filter((name) => name.endsWith('.deb'))) {
+      await run('dpkg-deb', ['-x', join(debs, file), path]);
     }
     rmSync(apt, { recursive: true });
   });

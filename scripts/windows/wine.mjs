@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { wine10 } from './wine10.mjs';
 
 const PACKAGES = ['wine', 'wine64', 'g++-mingw-w64-x86-64-posix'];
 const NEEDED = ['wine', 'x86_64-w64-mingw32-g++-posix'];
@@ -33,13 +34,27 @@ export function requireTools() {
   apt('install', '--yes', '--no-install-recommends', ...PACKAGES);
 }
 
+/** How to run the Wine of the system: see wine10.mjs. */
+const SYSTEM = { wine: ['wine'], server: ['wineserver'], environment: {} };
+
 export class Wine {
   #environment;
+  #wine;
+  #server;
 
-  constructor(directory) {
+  /** `version` is that of the system's Wine, 8, or 10. */
+  static async find(version, directory) {
+    const how = version === 10 ? await wine10() : SYSTEM;
+    return new Wine(how, join(directory, `prefix-${version}`));
+  }
+
+  constructor({ wine, server, environment }, prefix) {
+    this.#wine = wine;
+    this.#server = server;
     this.#environment = {
       ...process.env,
-      WINEPREFIX: join(directory, 'prefix'),
+      ...environment,
+      WINEPREFIX: prefix,
       WINEDEBUG: '-all',
       // No questions about components that Node.js does not need.
       WINEDLLOVERRIDES: 'mscoree=;mshtml=;winemenubuilder.exe=',
@@ -73,7 +88,8 @@ export class Wine {
   ) {
     mkdirSync(dirname(output), { recursive: true });
     const file = openSync(output, 'w');
-    const { status, error } = spawnSync('wine', command, {
+    const [program, ...words] = [...this.#wine, ...command];
+    const { status, error } = spawnSync(program, words, {
       cwd,
       env: { ...this.#environment, ...environment },
       stdio: ['ignore', file, file],
@@ -94,7 +110,8 @@ export class Wine {
       'setInterval(() => {}, 1e6); console.log("kept by " + process.pid)';
     const output = join(this.#environment.WINEPREFIX, 'desktop');
     const file = openSync(output, 'w');
-    spawn('wine', [node, '-e', keep], {
+    const [program, ...words] = [...this.#wine, node, '-e', keep];
+    spawn(program, words, {
       env: this.#environment,
       stdio: ['ignore', file, file],
     }).unref();
@@ -111,7 +128,8 @@ export class Wine {
   /** Ends every Windows process of this Wine, and waits for it. */
   shutDown() {
     for (const option of ['-k', '-w']) {
-      spawnSync('wineserver', [option], { env: this.#environment });
+      const [program, ...words] = [...this.#server, option];
+      spawnSync(program, words, { env: this.#environment });
     }
   }
 }

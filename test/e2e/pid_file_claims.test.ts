@@ -256,6 +256,54 @@ describe('worker threads', () => {
     expect(content()).toBe(null);
   });
 
+  // For longer than a start() tries: it must not give up, nor take the other for a daemon.
+  test('one that comes while another is about to have the file waits for that, and shares it', async () => {
+    const daemon = await Session.start();
+    const result = await daemon.value(
+      `new Promise((resolve, reject) => {
+        const { Worker } = require('node:worker_threads');
+        const flags = new Int32Array(new SharedArrayBuffer(8));
+        const source = 'const { parentPort, workerData: { root, path, flags } } = require("node:worker_threads");'
+          + 'const { PidFile } = require(root);'
+          + 'Atomics.store(flags, 0, 1); Atomics.notify(flags, 0);'
+          + 'PidFile.acquire(path); parentPort.postMessage("shared");';
+        const worker = new Worker(source, { eval: true, workerData: { root: $1, path: $0, flags } });
+        worker.once('message', resolve);
+        worker.once('error', reject);
+        process.once('newListener', () => {
+          Atomics.wait(flags, 0, 0);
+          Atomics.wait(flags, 1, 0, 1000);
+        });
+        kept.handler = new SignalHandler1($0).start();
+      })`,
+      pidFile,
+      ROOT,
+    );
+    expect(result).toBe('shared');
+    await daemon.value('kept.handler.stop()');
+    expect(content()).toBe(contentHeldBy(daemon.pid));
+  });
+
+  test('one that is itself about to have the file is told so at once', async () => {
+    const daemon = await Session.start();
+    await daemon.value(
+      `(process.once('newListener', () => {
+        try {
+          PidFile.acquire($0);
+        } catch ({ code, pid, message }) {
+          kept.error = { code, pid, message };
+        }
+      }), kept.handler = new SignalHandler1($0).start(), true)`,
+      pidFile,
+    );
+    expect(await daemon.value('kept.error')).toMatchObject({
+      code: 'ERR_PID_FILE_LOCKED',
+      pid: daemon.pid,
+      message: expect.stringContaining('being claimed by this process') as string,
+    });
+    expect(content()).toBe(contentHeldBy(daemon.pid));
+  });
+
   test('share it with another copy of the package, which has an addon of its own', async () => {
     const copy = join(directory, 'copy');
     copyPackage(copy);

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -25,6 +26,7 @@ import {
   onNode,
   onUnix,
   testUnlessOn,
+  withJunctions,
   withSymbolicLinks,
   withTools,
 } from '../support/platform';
@@ -324,6 +326,27 @@ withSymbolicLinks('symbolic links', () => {
     writeFileSync(elsewhere, `${daemon.pid}\n`);
     symlinkSync(elsewhere, pidFile);
     expect(await daemon.error(START, pidFile)).toMatchObject({ code: 'ELOOP' });
+  });
+
+  test('nor is one to a file that this process holds', async () => {
+    const daemon = await Session.start();
+    const elsewhere = join(directory, 'elsewhere');
+    await daemon.value('(kept.claim = PidFile.acquire($0), true)', elsewhere);
+    symlinkSync(elsewhere, pidFile);
+    expect(await daemon.error(START, pidFile)).toMatchObject({ code: 'ELOOP' });
+    expect(await daemon.error('PidFile.acquire($0)', pidFile)).toMatchObject({ code: 'ELOOP' });
+    expect(readFileSync(elsewhere, 'utf8')).toBe(contentHeldBy(daemon.pid));
+  });
+});
+
+withJunctions('junctions', () => {
+  test.each(['a directory', 'nothing'])('one to %s is ELOOP, and no PID file', async (target) => {
+    const elsewhere = join(directory, 'elsewhere');
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, pidFile, 'junction');
+    if (target === 'nothing') rmdirSync(elsewhere);
+    const daemon = await Session.start();
+    expect(await daemon.error(START, pidFile)).toMatchObject({ code: 'ELOOP', path: pidFile });
   });
 });
 

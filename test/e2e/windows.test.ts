@@ -1,15 +1,17 @@
 // What only Windows has: console events, the session's end, and a pipe for send(). The rest runs in
 // the files for all systems.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SIGINT, SIGTERM, SignalError, ping, send } from '../..';
+import { PidFile, SIGINT, SIGTERM, SignalError, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy, deathWithoutHandler } from '../support/endings';
 import { Fixture, SOON_MS, start } from '../support/fixture';
 import { contentHeldBy } from '../support/pid_file';
-import { onWindows } from '../support/platform';
-import { FIXTURES, RUNTIME } from '../support/runtime';
+import { onWindows, onWindowsItself } from '../support/platform';
+import { FIXTURES, IS_WINDOWS, ROOT, RUNTIME } from '../support/runtime';
+import { Session } from '../support/session';
 import {
   CTRL_BREAK_EVENT,
   CTRL_C_EVENT,
@@ -78,15 +80,92 @@ onWindows('send()', () => {
     expect(victim.child.exitCode).toBeNull();
   });
 
-  test("a stranger's pipe that came first makes start() fail, with nothing left behind", async () => {
+  /** A daemon whose pipe's names are all taken. */
+  async function squatted(): Promise<{ fixture: Fixture; stranger: Fixture }> {
     const fixture = await daemon();
     fixture.tell('stop');
     await fixture.hears('done');
+    fixture.tell(
+      'eval require("node:diagnostics_channel").subscribe("daemoniker:warning", ' +
+        '(message) => require("./say.cjs").say("warning", message))',
+    );
+    await fixture.hears('value');
     const stranger = new Fixture([TOOL, 'pipe', String(fixture.pid)]);
     await stranger.hears('ready');
-    fixture.tell('eval (() => { try { handler.start() } catch ({ code }) { return code } })()');
-    expect(await fixture.hears('value')).toMatchObject({ value: 'EADDRINUSE' });
+    fixture.tell('start');
+    return { fixture, stranger };
+  }
+
+  test("a stranger's pipe that came first is a warning, and no daemon that cannot start", async () => {
+    const { fixture } = await squatted();
+    const warning = await fixture.hears('warning');
+    expect(warning).toMatchObject({
+      code: 'DAEMONIKER_UNREACHABLE',
+      message: expect.stringContaining('EADDRINUSE: another process has taken the name') as string,
+    });
+    await fixture.hears('done');
+    expect(caught(() => send(pidFile, SIGTERM))).toMatchObject({ code: 'EPROTO' });
+    tool('control', fixture.pid, CTRL_C_EVENT);
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGINT' });
+    fixture.tell('exit 3');
+    const { code, stderr } = await fixture.end();
+    expect(code).toBe(3);
+    expect(stderr.match(/\[DAEMONIKER_UNREACHABLE\] DaemonikerWarning/g)).toHaveLength(1);
     expect(existsSync(pidFile)).toBe(false);
+  });
+
+  test('and the pipe is there once the stranger has gone', async () => {
+    const { fixture, stranger } = await squatted();
+    await fixture.hears('warning');
+    await fixture.hears('done');
+    stranger.child.kill();
+    await stranger.end();
+    const unreachable =
+      'process[Object.getOwnPropertySymbols(process).find(({ description }) => ' +
+      'description.startsWith("daemoniker.registry."))].native.unreachable()';
+    const begun = Date.now();
+    do {
+      fixture.tell(`eval ${unreachable}`);
+      if ((await fixture.hears('value'))['value'] === 0) break;
+    } while (Date.now() - begun < SOON_MS);
+    send(pidFile, SIGTERM);
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGTERM', origin: 'pipe' });
+  });
+
+  test('the pipe is for this user, administrators and the system, and for no lower integrity level', async () => {
+    const fixture = await daemon();
+    const described = tool('describe-pipe', fixture.pid);
+    expect(described).toMatch(/\\daemoniker-\d+ D:P/);
+    expect(described.match(/\(A;[^)]*;;;/g)).toHaveLength(3);
+    expect(described).toContain(';;;SY)');
+    expect(described).toContain(';;;BA)');
+    // Wine writes the rights of the label as if they were those of a directory.
+    expect(described).toMatch(/S:\w*\((ML)?;;((N[RWX]){3}|CCDCLC);;;(LW|ME|MP|HI|S-1-16-\d+)\)$/);
+  });
+});
+
+onWindowsItself('send() at a low integrity level', () => {
+  test('is refused by the pipe', async () => {
+    const fixture = await daemon();
+    const command = [...RUNTIME, join(ROOT, 'dist', 'cli.js'), 'send', pidFile, 'SIGTERM'];
+    const low = new Fixture([TOOL, 'low', command.map((word) => `"${word}"`).join(' ')]);
+    const { code, stderr } = await low.end();
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`Cannot signal process ${fixture.pid}`);
+    expect(stderr).toContain('EPERM');
+    fixture.tell('exit 3');
+    expect((await fixture.end()).code).toBe(3);
+  });
+});
+
+onWindowsItself('the pipe', () => {
+  const isElevated = IS_WINDOWS && spawnSync('net', ['session'], { stdio: 'ignore' }).status === 0;
+
+  test('lies where only administrators can take its name, if this is one', async () => {
+    const fixture = await daemon();
+    const [name] = tool('describe-pipe', fixture.pid).split(' ');
+    const place = isElevated ? 'ProtectedPrefix\\Administrators\\' : '';
+    expect(name).toBe(`\\\\.\\pipe\\${place}daemoniker-${fixture.pid}`);
   });
 });
 
@@ -236,6 +315,16 @@ onWindows('console events', () => {
     expect((await fixture.end()).code).toBe(3);
   });
 
+  test('WM_QUIT is SIGTERM, and the end of the session is still noticed after it', async () => {
+    const fixture = await daemon();
+    tool('quit', fixture.pid);
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGTERM', origin: 'console' });
+    tool('end-session', fixture.pid);
+    expect(await fixture.hears('handled')).toMatchObject({ name: 'SIGTERM', origin: 'console' });
+    fixture.tell('exit 3');
+    expect((await fixture.end()).code).toBe(3);
+  });
+
   test("the session's end is SIGTERM, and the system waits for a graceful shutdown", async () => {
     const result = join(directory, 'result');
     const fixture = start('graceful', [pidFile, result]);
@@ -247,6 +336,21 @@ onWindows('console events', () => {
   });
 });
 
+onWindows('where user32.dll has no windows, as in Nano Server', () => {
+  test('handlers start and get signals', async () => {
+    const daemon = await Session.start();
+    tool('hide-windows', daemon.pid);
+    const start = `(kept.handler = new SignalHandler1($0, {
+      sigterm: () => say('handled', { name: kept.handler.received.name }),
+    }).start(), true)`;
+    await daemon.value(start, pidFile);
+    expect(caught(() => tool('close', daemon.pid)).message).toContain('no window');
+    send(pidFile, SIGTERM);
+    expect(await daemon.fixture.hears('handled')).toMatchObject({ name: 'SIGTERM' });
+    await daemon.value('kept.handler.stop()');
+  });
+});
+
 onWindows('PID file', () => {
   test('others may read it, and delete it', async () => {
     const fixture = await daemon();
@@ -254,6 +358,47 @@ onWindows('PID file', () => {
     unlinkSync(pidFile);
     fixture.tell('exit 3');
     expect(await fixture.end()).toMatchObject({ code: 3, stderr: '' });
+  });
+
+  /** As a virus scanner that looks at a new file, until 100 ms after it was told to let go. */
+  async function scanner(): Promise<Fixture> {
+    const fixture = new Fixture([TOOL, 'hold', pidFile]);
+    await fixture.hears('holding');
+    expect(caught(() => readFileSync(pidFile))).toMatchObject({ code: 'EBUSY' });
+    return fixture;
+  }
+
+  test('one that somebody has open for 100 ms, and does not share, is taken all the same', async () => {
+    writeFileSync(pidFile, '2147483647\n');
+    const holder = await scanner();
+    holder.tell('');
+    const claim = PidFile.acquire(pidFile);
+    expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(process.pid));
+    claim.release();
+    expect(existsSync(pidFile)).toBe(false);
+  });
+
+  test('so it is for ping() and send()', async () => {
+    const fixture = start('plain_daemon', [pidFile, 'written']);
+    await fixture.hears('ready');
+    for (const ask of [() => ping(pidFile), () => (send(pidFile, 0), true)]) {
+      const holder = await scanner();
+      holder.tell('');
+      expect(ask()).toBe(true);
+      await holder.end();
+    }
+  });
+
+  test('one that somebody never shares is EBUSY, with nothing changed', async () => {
+    writeFileSync(pidFile, '2147483647\n');
+    const holder = await scanner();
+    const error = caught(() => PidFile.acquire(pidFile));
+    expect(error).toMatchObject({ name: 'PidFileError', code: 'EBUSY', path: pidFile });
+    expect(error.message).toContain('another process has it open and does not share it');
+    expect(caught(() => ping(pidFile))).toMatchObject({ code: 'EBUSY' });
+    holder.tell('');
+    await holder.end();
+    expect(readFileSync(pidFile, 'utf8')).toBe('2147483647\n');
   });
 
   /** Somebody who can only read the file, and locks a part of it. */

@@ -340,15 +340,17 @@ void Claims() {
       for (int round = 0; round < 1500; ++round) {
         const std::string path = directory + std::string(round % 2 == 0 ? "/a.pid" : "/b.pid");
         const PidFileClaims::Opened opened = claims.Open(path, &me);
-        if (opened.error != 0) continue;  // created and deleted by the others meanwhile
+        EXPECT(opened.error == 0 && !opened.pending);
         daemoniker::FileReport report;
         if (opened.shared) {
           EXPECT(claims.Report(opened.claim, &report) == 0 && report.content == content);
           // The others get their turn before the next lock of this one puts it all in order.
           std::this_thread::yield();
           ++shared;
-        } else if (claims.TryLock(opened.claim) == daemoniker::LockState::kFree &&
-                   claims.IsCurrent(opened.claim)) {
+        } else {
+          // No other thread has it, or can take it away: that one would have shared it, or waited.
+          EXPECT(claims.TryLock(opened.claim) == daemoniker::LockState::kFree);
+          EXPECT(claims.IsCurrent(opened.claim));
           bool won = false;
           const char* failed_call = nullptr;
           EXPECT(claims.Publish(opened.claim, content, "", &won, &failed_call) == 0 && won);

@@ -1,7 +1,7 @@
 // Tests that are for some platforms, runtimes or machines only say so in their names where they are
 // skipped.
 import { spawnSync } from 'node:child_process';
-import { symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, symlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { removeDirectory, temporaryDirectory } from './directory';
@@ -75,6 +75,12 @@ export const onLinux = only('Linux only', IS_LINUX);
 /** Its console events and named pipes. */
 export const onWindows = only('Windows only', IS_WINDOWS);
 
+const IS_WINE =
+  IS_WINDOWS && existsSync(join(process.env['SystemRoot'] ?? '', 'system32', 'winecfg.exe'));
+
+/** What Wine has no more than the functions for: integrity levels, protected names of pipes. */
+export const onWindowsItself = only('Windows itself only', IS_WINDOWS && !IS_WINE);
+
 /** Counts signals exactly: elsewhere the kernel merges them on their way, and does not say so. */
 export const onLinuxAndWindows = only('Linux and Windows only', IS_LINUX || IS_WINDOWS);
 
@@ -130,13 +136,18 @@ function isInstalled(tool: string): boolean {
 }
 
 /** To make one is a privilege on Windows. */
-export const withSymbolicLinks = only('needs symbolic links', canLink());
+export const withSymbolicLinks = only('needs symbolic links', canLink('dir'));
 
-function canLink(): boolean {
+/** Links to directories, which anybody may make on Windows. */
+export const withJunctions = only('needs junctions', IS_WINDOWS && canLink('junction'));
+
+function canLink(type: 'dir' | 'junction'): boolean {
   const directory = temporaryDirectory();
+  const link = join(directory, 'itself');
   try {
-    symlinkSync(directory, join(directory, 'itself'), 'dir');
-    return true;
+    symlinkSync(directory, link, type);
+    // Wine says that it has made one, and has not.
+    return lstatSync(link).isSymbolicLink();
   } catch {
     return false;
   } finally {

@@ -6,7 +6,7 @@
       "type": "executable",
       "sources": ["windows_tool.cc"],
       "defines": ["UNICODE", "NOMINMAX", "WIN32_LEAN_AND_MEAN"],
-      "libraries": ["-luser32"],
+      "libraries": ["-ladvapi32", "-luser32"],
       "win_delay_load_hook": "false",
       "msvs_settings": {
         "VCCLCompilerTool": { "AdditionalOptions": ["/std:c++17"], "WarningLevel": 4 }

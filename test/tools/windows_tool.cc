@@ -8,6 +8,8 @@
 //       Its session ends: every top-level window of the process is told so.
 //   windows_tool close <pid>
 //       All its windows are asked to close, visible or not.
+//   windows_tool quit <pid>
+//       The thread of each of its windows gets WM_QUIT.
 //   windows_tool console <event> <file> <command line>
 //       Runs the command in a new console, and once <file> exists, generates the event for that
 //       console. Exits as the command does.
@@ -20,18 +22,32 @@
 //       Has the byte locked, for reading, by which a daemon holds its PID file, or all those that say
 //       who it is (native/win32/file_lock.h), for itself alone. Says so as the fixtures do, and runs
 //       until it is killed.
+//   windows_tool hide-windows <pid>
+//       That process looks in vain for the function of user32.dll that makes windows.
+//   windows_tool hold <file>
+//       Has the file open and shares it with nobody. Says so as the fixtures do, and lets go of it
+//       100 ms after a byte has come on stdin.
 //   windows_tool pipe <pid>
-//       A pipe of that process's name that accepts a client and never answers; "own" for the tool's
-//       own. Says so as the fixtures do, and runs until it is killed.
+//       A pipe of that process's name that accepts a client and never answers, under each of the
+//       names that it could have; "own" for the tool's own. Says so as the fixtures do, and runs
+//       until it is killed.
+//   windows_tool describe-pipe <pid>
+//       Writes the name of that process's pipe, and who may use it, as a security descriptor string.
+//   windows_tool low <command line>
+//       Runs the command at the low integrity level. Exits as the command does.
 #include <windows.h>
 // After windows.h, which they need.
+#include <aclapi.h>
+#include <sddl.h>
 #include <tlhelp32.h>
 #include <winternl.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <cwchar>
 #include <string>
+#include <thread>
 
 namespace {
 
@@ -96,6 +112,20 @@ BOOL CALLBACK Close(HWND window, LPARAM raw) {
   ++search->found;
   PostMessageW(window, WM_CLOSE, 0, 0);
   return TRUE;
+}
+
+BOOL CALLBACK Quit(HWND window, LPARAM raw) {
+  auto* search = reinterpret_cast<Search*>(raw);
+  DWORD pid = 0;
+  const DWORD thread = GetWindowThreadProcessId(window, &pid);
+  if (pid == search->pid && PostThreadMessageW(thread, WM_QUIT, 0, 0)) ++search->found;
+  return TRUE;
+}
+
+int QuitThreadsOf(DWORD pid) {
+  Search search = {pid, 0};
+  EnumWindows(Quit, reinterpret_cast<LPARAM>(&search));
+  return search.found > 0 ? 0 : Fail("no window");
 }
 
 // As taskkill without /F.
@@ -201,17 +231,136 @@ int LockFileOf(const wchar_t* path, bool all) {
   return 0;
 }
 
-int ServePipe(DWORD pid) {
-  const std::wstring name = L"\\\\.\\pipe\\daemoniker-" + std::to_wstring(pid);
-  const HANDLE pipe = CreateNamedPipeW(name.c_str(), PIPE_ACCESS_DUPLEX,
-                                       PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT, 1, 64,
-                                       64, 0, nullptr);
+// Spoils the name in the table of exports.
+int HideWindowsFrom(DWORD pid) {
+  const HANDLE process = OpenProcess(PROCESS_ALL_ACCESS, FALSE, pid);
+  if (process == nullptr) return Fail("OpenProcess");
+  const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPMODULE, pid);
+  MODULEENTRY32W entry = {};
+  entry.dwSize = sizeof entry;
+  BOOL more = Module32FirstW(snapshot, &entry);
+  while (more && _wcsicmp(entry.szModule, L"user32.dll") != 0) {
+    more = Module32NextW(snapshot, &entry);
+  }
+  if (!more) return Fail("user32.dll");
+  // Our own copy of it has the same tables.
+  const auto* own = reinterpret_cast<const BYTE*>(LoadLibraryW(L"user32.dll"));
+  const auto* dos = reinterpret_cast<const IMAGE_DOS_HEADER*>(own);
+  const auto* nt = reinterpret_cast<const IMAGE_NT_HEADERS*>(own + dos->e_lfanew);
+  const IMAGE_DATA_DIRECTORY& directory =
+      nt->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_EXPORT];
+  const auto* exports =
+      reinterpret_cast<const IMAGE_EXPORT_DIRECTORY*>(own + directory.VirtualAddress);
+  const auto* names = reinterpret_cast<const DWORD*>(own + exports->AddressOfNames);
+  for (DWORD index = 0; index < exports->NumberOfNames; ++index) {
+    if (std::strcmp(reinterpret_cast<const char*>(own + names[index]), "CreateWindowExW") != 0) {
+      continue;
+    }
+    BYTE* name = entry.modBaseAddr + names[index] + std::strlen("CreateWindowEx");
+    DWORD before = 0;
+    if (!VirtualProtectEx(process, name, 1, PAGE_EXECUTE_READWRITE, &before) ||
+        !WriteProcessMemory(process, name, "_", 1, nullptr)) {
+      return Fail("WriteProcessMemory");
+    }
+    return 0;
+  }
+  return Fail("CreateWindowExW");
+}
+
+int HoldFile(const wchar_t* path) {
+  const HANDLE file =
+      CreateFileW(path, GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING, 0, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return Fail("CreateFile");
+  std::printf("{\"event\":\"holding\"}\n");
+  std::fflush(stdout);
+  std::getchar();
+  Sleep(100);
+  CloseHandle(file);
+  return 0;
+}
+
+// native/win32/signal_pipe_client.cc; the last one is for everybody.
+constexpr const wchar_t* kPlaces[] = {
+    L"ProtectedPrefix\\Administrators\\",
+    L"ProtectedPrefix\\LocalService\\",
+    L"ProtectedPrefix\\NetworkService\\",
+    L"",
+};
+
+std::wstring PipeName(const wchar_t* place, DWORD pid) {
+  return L"\\\\.\\pipe\\" + std::wstring(place) + L"daemoniker-" + std::to_wstring(pid);
+}
+
+int ServePipes(DWORD pid) {
+  HANDLE pipe = INVALID_HANDLE_VALUE;
+  for (const wchar_t* place : kPlaces) {
+    pipe = CreateNamedPipeW(PipeName(place, pid).c_str(), PIPE_ACCESS_DUPLEX,
+                            PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT, 1, 64, 64, 0,
+                            nullptr);
+    if (pipe != INVALID_HANDLE_VALUE) {
+      std::thread([pipe] { ConnectNamedPipe(pipe, nullptr); }).detach();
+    }
+  }
+  // Not everybody may have the others.
   if (pipe == INVALID_HANDLE_VALUE) return Fail("CreateNamedPipe");
   std::printf("{\"event\":\"ready\"}\n");
   std::fflush(stdout);
-  ConnectNamedPipe(pipe, nullptr);
   Sleep(INFINITE);
   return 0;
+}
+
+int DescribePipeOf(DWORD pid) {
+  for (const wchar_t* place : kPlaces) {
+    const std::wstring name = PipeName(place, pid);
+    const HANDLE pipe =
+        CreateFileW(name.c_str(), READ_CONTROL, 0, nullptr, OPEN_EXISTING, 0, nullptr);
+    if (pipe == INVALID_HANDLE_VALUE) continue;
+    constexpr SECURITY_INFORMATION kWhat = DACL_SECURITY_INFORMATION | LABEL_SECURITY_INFORMATION;
+    PSECURITY_DESCRIPTOR rules = nullptr;
+    const DWORD error = GetSecurityInfo(pipe, SE_KERNEL_OBJECT, kWhat, nullptr, nullptr, nullptr,
+                                        nullptr, &rules);
+    SetLastError(error);
+    wchar_t* text = nullptr;
+    if (error != ERROR_SUCCESS || !ConvertSecurityDescriptorToStringSecurityDescriptorW(
+                                      rules, SDDL_REVISION_1, kWhat | SACL_SECURITY_INFORMATION, &text,
+                                      nullptr)) {
+      return Fail("GetSecurityInfo");
+    }
+    std::printf("%ls %ls", name.c_str(), text);
+    return 0;
+  }
+  return Fail("no pipe");
+}
+
+int RunAtLowIntegrity(wchar_t* command) {
+  HANDLE own = nullptr;
+  HANDLE low = nullptr;
+  if (!OpenProcessToken(GetCurrentProcess(), MAXIMUM_ALLOWED, &own) ||
+      !DuplicateTokenEx(own, MAXIMUM_ALLOWED, nullptr, SecurityImpersonation, TokenPrimary, &low)) {
+    return Fail("the token");
+  }
+  TOKEN_MANDATORY_LABEL label = {};
+  label.Label.Attributes = SE_GROUP_INTEGRITY;
+  if (!ConvertStringSidToSidW(L"S-1-16-4096", &label.Label.Sid) ||
+      !SetTokenInformation(low, TokenIntegrityLevel, &label,
+                           static_cast<DWORD>(sizeof label) + GetLengthSid(label.Label.Sid))) {
+    return Fail("the integrity level");
+  }
+  STARTUPINFOW startup = {};
+  startup.cb = sizeof startup;
+  startup.dwFlags = STARTF_USESTDHANDLES;
+  startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+  startup.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
+  startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
+  PROCESS_INFORMATION process = {};
+  if (!CreateProcessAsUserW(low, nullptr, command, nullptr, nullptr, TRUE, 0, nullptr, nullptr,
+                            &startup, &process)) {
+    return Fail("CreateProcessAsUser");
+  }
+  WaitForSingleObject(process.hProcess, INFINITE);
+  DWORD exit_code = 1;
+  GetExitCodeProcess(process.hProcess, &exit_code);
+  return static_cast<int>(exit_code);
 }
 
 }  // namespace
@@ -223,9 +372,14 @@ int wmain(int count, wchar_t** words) {
   };
   if (command == L"control" && count == 4) return Control(number(2), number(3));
   if (command == L"pipe" && count == 3) {
-    return ServePipe(words[2] == std::wstring(L"own") ? GetCurrentProcessId() : number(2));
+    return ServePipes(words[2] == std::wstring(L"own") ? GetCurrentProcessId() : number(2));
   }
   if (command == L"lock" && count == 4) return LockFileOf(words[2], words[3] == std::wstring(L"all"));
+  if (command == L"hide-windows" && count == 3) return HideWindowsFrom(number(2));
+  if (command == L"hold" && count == 3) return HoldFile(words[2]);
+  if (command == L"describe-pipe" && count == 3) return DescribePipeOf(number(2));
+  if (command == L"low" && count == 3) return RunAtLowIntegrity(words[2]);
+  if (command == L"quit" && count == 3) return QuitThreadsOf(number(2));
   if (command == L"hold-heap" && count == 3) return HoldHeapOf(number(2));
   if (command == L"usage" && count == 3) return Usage(number(2));
   if (command == L"end-session" && count == 3) return EndSessionOf(number(2));
