@@ -98,10 +98,10 @@ test('what was given stands in the message', () => {
 test('bad arguments are TypeErrors that name them, before the signal is judged', () => {
   const bad = (...args: unknown[]): unknown =>
     caught(() => (send as (...args: unknown[]) => void)(...args));
-  expect(bad(42, 'SIGNOTHING')).toMatchObject({
+  expect(bad(true, 'SIGNOTHING')).toMatchObject({
     name: 'TypeError',
     code: 'ERR_INVALID_ARG_TYPE',
-    message: expect.stringContaining('"pidFile"') as unknown,
+    message: expect.stringContaining('"target"') as unknown,
   });
   expect(bad('', 15)).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
   expect(bad('a\0b', 15)).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
