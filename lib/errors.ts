@@ -93,7 +93,7 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  * - a system error's code: `ESRCH` (no such process), `EPERM` (not ours to signal), `EACCES` (hidden
  *   from us, so nobody can tell whether it is the daemon), `EAGAIN` (no thread left), `EMFILE` or
  *   `ENFILE` (no descriptor left), with `errno` and `syscall`.
- * - on Windows also `EPROTO` (what answers on its pipe is no handler of ours), `ETIMEDOUT` (it does
+ * - on Windows also `EPROTO` (what answers on its pipe is not a daemoniker handler), `ETIMEDOUT` (it does
  *   not answer within two seconds) and `ENOSYS` (no handler, and Windows itself knows only how to end a
  *   process).
  *

@@ -19,6 +19,7 @@ export {
   terminate,
 } from './index.js';
 export type {
+  ChildProcessLike,
   DiagnosticsMessages,
   ExitWithinOptions,
   HandlerMessage,
@@ -42,6 +43,7 @@ export type {
   SignalMessage,
   SignalOrigin,
   SignalSender,
+  SignalTarget,
   StartOptions,
   TerminateOptions,
   Termination,

@@ -78,7 +78,7 @@ export class OtherProcess {
     const now = native.describeProcess(this.pid, this.#handle);
     if (isFailure(now)) return now.error === ESRCH;
     if (now.zombie) return true;
-    // A handle means this very process, whatever the clock says meanwhile.
+    // A handle means exactly this process, whatever the clock says meanwhile.
     return !this.hasHandle && this.#living !== null && now.birth !== this.#living.birth;
   }
 

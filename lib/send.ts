@@ -30,8 +30,8 @@ export interface SendOptions {
  * is none does SIGINT, SIGTERM, SIGABRT or SIGKILL end the process, with the signal's number as exit
  * code.
  *
- * A child that has ended is never mistaken for another process that has its number by now, also before its
- * `'exit'` event. A number by itself means whatever process has it in that moment.
+ * A child that has ended is never mistaken for another process that has since been given its number, also
+ * before its `'exit'` event. A bare process ID means whichever process has it at that moment.
  *
  * @param target - The path or `file:` URL of a PID file, a process ID, or a `ChildProcess`. A string is
  *   always a path.

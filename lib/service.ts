@@ -60,11 +60,13 @@ const NEVER_STARTED = 1077;
 const EXPLANATIONS: Readonly<Record<number, string>> = {
   2: 'a file of its command line does not exist; see: sc qc <name>',
   3: 'a directory of its command line does not exist; see: sc qc <name>',
-  5: 'access denied; run this command as administrator',
+  5:
+    'access denied: run this command as administrator; if it was, the account of the service may not ' +
+    'read its program',
   123: 'Windows does not allow this name: no slashes, and 256 characters at most',
   1053:
-    'its process did not answer in time: it has to be the runtime itself, and to call start() of a ' +
-    'SignalHandler1 within 30 seconds',
+    'its process has ended, or not answered, before start() of a SignalHandler1: its account may not be ' +
+    'able to read the script, or the command is not the runtime itself, or it took more than 30 seconds',
   1056: 'it is already running',
   1057: 'there is no such account, or it needs a password, which services.msc can be given',
   1058: 'it is disabled; see: sc config <name> start= demand',
@@ -76,7 +78,7 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
   1072:
     'it is going to be removed, once nobody has it open any more: close services.msc, the Event Viewer ' +
     'and the Task Manager, and stop it',
-  1073: 'there is a service of this name already; remove it first',
+  1073: 'a service of this name already exists; remove it first',
   1077: 'it has not been started since the system was',
   1078: 'another service has this name as its display name; give --display-name',
 };
@@ -221,6 +223,9 @@ export function describeService(name: string): ServiceDescription {
   const known = error === SUCCESS ? { account, commandLine } : { account: null, commandLine: null };
   const exitCode = exitCodeOf(found);
   switch (found.state) {
+    // Another program's, paused or about to be.
+    default:
+      return { status: 'running', pid: found.pid, exitCode, ...known, text: 'paused' };
     case ServiceState.Stopped: {
       const isFailure = exitCode !== 0 && found.win32ExitCode !== NEVER_STARTED;
       const status = isFailure ? 'failed' : 'stopped';
@@ -317,6 +322,9 @@ function explainEnd(status: ServiceStatus): string {
 
 /** Runtimes whose first word that is no option is the script. */
 const RUNTIMES = /^(node|bun)(\.exe)?$/i;
+/** Options of node that can have their value in the next word, which would be taken for the script. */
+const TAKE_A_WORD =
+  /^(-r|--require|--import|--loader|--experimental-loader|--env-file|--env-file-if-exists|-C|--conditions|--title)$/;
 
 /** The words, with absolute paths, and which of them are files that must be safe from others. */
 function toServiceCommand([program = '', ...others]: readonly string[]): {
@@ -324,8 +332,7 @@ function toServiceCommand([program = '', ...others]: readonly string[]): {
   readonly files: readonly string[];
 } {
   // The file itself and not what PATH has in front of it: a shim is another process than the runtime.
-  const executable = /^node(\.exe)?$/i.test(program) ? process.execPath : resolve(program);
-  requireFile(executable);
+  const executable = realFile(/^node(\.exe)?$/i.test(program) ? process.execPath : program);
   if (!/\.exe$/i.test(executable)) {
     throw new ServiceError(
       `${quote(executable)} cannot be a service: that takes an .exe, and not what starts another ` +
@@ -335,16 +342,22 @@ function toServiceCommand([program = '', ...others]: readonly string[]): {
   }
   const words = [executable, ...others];
   const files = [executable];
-  if (executable === process.execPath || RUNTIMES.test(basename(executable))) {
+  if (executable === realpathSync.native(process.execPath) || RUNTIMES.test(basename(executable))) {
     const at = words.findIndex((word, index) => index > 0 && !word.startsWith('-'));
+    for (const option of words.slice(1, at < 0 ? undefined : at)) {
+      if (!TAKE_A_WORD.test(option)) continue;
+      throw new ServiceError(
+        `Give ${quote(option)} and its value as one word: ${option.replace(/^-r$/, '--require')}=…`,
+        'ERR_SERVICE_COMMAND',
+      );
+    }
     if (at < 0) {
       throw new ServiceError(
         `${quote(basename(executable))} needs a script: daemoniker service install <name> -- node daemon.js`,
         'ERR_SERVICE_COMMAND',
       );
     }
-    const script = resolve(words[at] as string);
-    requireFile(script);
+    const script = realFile(words[at] as string);
     words[at] = script;
     files.push(script);
   }
@@ -358,11 +371,13 @@ function toServiceCommand([program = '', ...others]: readonly string[]): {
   return { words, files };
 }
 
-function requireFile(path: string): void {
-  if (existsSync(path)) return;
+/** Its absolute path without links: whoever could change a link would choose what the service runs. */
+function realFile(given: string): string {
+  const path = resolve(given);
+  if (existsSync(path)) return realpathSync.native(path);
   throw new ServiceError(
-    `There is no file ${quote(path)}. A service does not know the directory it was installed in, so give ` +
-      'the options of the runtime as one word each (--import=x), in front of the script',
+    `There is no file ${quote(path)}. Options of the runtime stand in front of the script, each as one ` +
+      'word (--require=C:\\x\\y.cjs)',
     'ERR_SERVICE_COMMAND',
   );
 }
@@ -375,24 +390,21 @@ export function quoteWord(word: string): string {
 }
 
 function refuseIfOthersMayChange(services: ServiceManager, file: string): void {
-  // Whoever may change a link of the path can change the file as well.
-  for (const path of new Set([file, realpathSync.native(file)])) {
-    let role = PathRole.File;
-    for (let part = path; ; part = dirname(part)) {
-      const { error, account } = services.whoMayChange(part, role);
-      if (error !== SUCCESS || account !== '') {
-        const problem =
-          error === SUCCESS
-            ? `${account} may change ${quote(part)}`
-            : `nobody can tell who may change ${quote(part)} (${explain(error)})`;
-        throw new ServiceError(
-          `${quote(file)} is not safe to run as a service: ${problem}. Put it where only administrators ` +
-            'may write, such as "C:\\Program Files", or give --insecure',
-          'ERR_SERVICE_INSECURE',
-        );
-      }
-      if (dirname(part) === part) break;
-      role = role === PathRole.File ? PathRole.Directory : PathRole.FurtherUp;
+  let role = PathRole.File;
+  for (let part = file; ; part = dirname(part)) {
+    const { error, account } = services.whoMayChange(part, role);
+    if (error !== SUCCESS || account !== '') {
+      const problem =
+        error === SUCCESS
+          ? `${account} may change ${quote(part)}`
+          : `nobody can tell who may change ${quote(part)} (${explain(error)})`;
+      throw new ServiceError(
+        `${quote(file)} is not safe to run as a service: ${problem}. Put it where only administrators ` +
+          'may write, such as "C:\\Program Files", or give --insecure',
+        'ERR_SERVICE_INSECURE',
+      );
     }
+    if (dirname(part) === part) return;
+    role = role === PathRole.File ? PathRole.Directory : PathRole.FurtherUp;
   }
 }

@@ -12,6 +12,8 @@ export function answerServiceManager(): void {
 /** After signals were taken, or not: now the listener comes behind those that let go of the PID file. */
 export function reportTheExit(): void {
   if (!isAnswered) return;
+  // A program that goes on though start() has failed can be stopped, too.
+  setImmediate(reportRunning);
   registry.native.hostProcess.off('exit', exits);
   registry.native.hostProcess.on('exit', exits);
 }

@@ -269,6 +269,8 @@ class HandlerState implements Receiver {
   /** As start(), with signals taken at once, and the PID file when its holder lets it go. */
   async startWithin(milliseconds: number, abortSignal: AbortSignal | undefined): Promise<void> {
     const context = this.#onlyOnce(() => this.#take());
+    // While it waits, it can be stopped.
+    reportRunning();
     const stopped = new AbortController();
     this.#giveUp = () => {
       stopped.abort(
@@ -291,7 +293,6 @@ class HandlerState implements Receiver {
       }
       throw error;
     }
-    reportRunning();
     publishStart(this.pidFile);
   }
 

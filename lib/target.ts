@@ -1,12 +1,18 @@
 // Whom send() and terminate() are told to signal: the argument, and the process that it means.
 import { toPath } from './arguments';
-import { invalidArgType, outOfRange, type SignalError } from './errors';
+import {
+  PidFileError,
+  invalidArgType,
+  invalidArgValue,
+  outOfRange,
+  type SignalError,
+} from './errors';
 import { identify, type IdentifyOptions } from './identity';
 import { native } from './native';
 import { OtherProcess, childGone } from './other_process';
 import { LARGEST_PID } from './pid_file_content';
 
-/** What is needed of a `ChildProcess` of `node:child_process`, whose `spawn()` and its like give one. */
+/** What is needed of a `ChildProcess` of `node:child_process`, whose `spawn()` and similar functions give one. */
 export interface ChildProcessLike {
   /** `undefined` if it could not be started. */
   readonly pid?: number | undefined;
@@ -43,14 +49,29 @@ export function toTarget(value: unknown): Target {
     return { child: value, open: () => openChild(value, pid) };
   }
   const path = toPath('target', value, ', a process ID, or a ChildProcess');
-  return { child: null, open: (options) => identify(path, options) };
+  return { child: null, open: (options) => openNamed(path, options) };
 }
 
-/** Not by `instanceof`: other runtimes, and packages, have classes of their own. The global `process` is none. */
+/** Not by `instanceof`: other runtimes, and packages, have classes of their own. The global `process` is not one. */
 function isChild(value: unknown): value is ChildProcessLike {
   return (
     typeof value === 'object' && value !== null && 'exitCode' in value && 'signalCode' in value
   );
+}
+
+function openNamed(path: string, options: IdentifyOptions): OtherProcess {
+  try {
+    return identify(path, options);
+  } catch (error) {
+    // terminate() would take it for a daemon that does not run.
+    const isNumber = error instanceof PidFileError && error.code === 'ENOENT' && /^\d+$/.test(path);
+    if (!isNumber) throw error;
+    throw invalidArgValue(
+      'target',
+      'is a path where there is no file; a process ID is a number',
+      path,
+    );
+  }
 }
 
 function toPid(name: string, value: unknown): number {
@@ -61,7 +82,8 @@ function toPid(name: string, value: unknown): number {
 }
 
 export function hasEnded(child: ChildProcessLike): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
+  // Others than Node.js have undefined as well.
+  return (child.exitCode ?? null) !== null || (child.signalCode ?? null) !== null;
 }
 
 /** Its number is its own until its parent, this process, has collected its status. */

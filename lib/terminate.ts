@@ -46,9 +46,9 @@ export type Termination =
        */
       readonly outcome: 'exited' | 'killed' | 'timeout';
       /**
-       * Its exit code, where that is known and it was not ended by a signal. Of a child always. Of others, Linux
-       * 6.15 and later tell it if their parent asks for it within half a second, as nearly all do; Windows always;
-       * macOS does not.
+       * Its exit code, where that is known and it was not ended by a signal. Of a `ChildProcess` always. Of others,
+       * Linux 6.15 and later tell it if their parent asks for it within half a second, as nearly all do; Windows
+       * always; macOS does not.
        */
       readonly exitCode?: number | undefined;
       /**
@@ -94,7 +94,7 @@ const OPTIONS = ['signal', 'timeout', 'kill', 'abortSignal', 'verify', 'insecure
  * @param options - How to ask, and how long to wait.
  * @returns what happened; a process that does not run is no error, nor is a child that has ended or was
  *   never started.
- * @throws as {@link send} for a target that is none, a file that is no PID file or cannot be trusted and
+ * @throws as {@link send} for an invalid target, a file that is no PID file or cannot be trusted and
  *   for a process that may not be signalled (`EPERM`), but not for one that does not run; the reason of
  *   `abortSignal`.
  *
@@ -131,11 +131,15 @@ export async function terminate(
     needsStart: true,
   });
   if (found === null) return NOT_RUNNING;
+  let stopHearing = (): unknown => undefined;
   try {
     const { pid } = found;
     let how: Exit = {};
     let report = (): void => undefined;
     const gone = new Promise<void>((resolve) => (report = resolve));
+    // Where the system has no handles, only the parent knows for certain.
+    whom.child?.once?.('exit', report);
+    stopHearing = () => whom.child?.off?.('exit', report);
     // Before it is signalled, so that nothing is if the wait cannot begin.
     found.whenGone((code, signum) => {
       how = describeExit(code, signum);
@@ -146,7 +150,7 @@ export async function terminate(
     let isGone = await happensWithin(timeout, gone, abortSignal);
     if (!isGone) {
       // It may have ended in this very moment; how, comes a moment later.
-      const isLate = !found.isGone();
+      const isLate = !found.isGone() && !(whom.child !== null && hasEnded(whom.child));
       if (isLate && !kill) return { pid, outcome: 'timeout' };
       if (isLate) killed = signal(found, SIGKILL);
       isGone = await happensWithin(KILL_PATIENCE_MS, gone, abortSignal);
@@ -155,6 +159,7 @@ export async function terminate(
     if (whom.child !== null) how = (await exitOf(whom.child)) ?? how;
     return { pid, outcome: killed ? 'killed' : 'exited', ...how };
   } finally {
+    stopHearing();
     found.close();
   }
 }
@@ -170,8 +175,10 @@ async function exitOf(child: ChildProcessLike): Promise<Exit | null> {
     await happensWithin(EXIT_EVENT_PATIENCE_MS, heard, undefined);
     child.off?.('exit', hear);
   }
-  if (child.signalCode !== null) return { signal: child.signalCode };
-  return child.exitCode === null ? null : { exitCode: child.exitCode };
+  if (!hasEnded(child)) return null;
+  return child.signalCode
+    ? { signal: child.signalCode }
+    : { exitCode: child.exitCode ?? undefined };
 }
 
 function describeExit(code: number, signum: number): Exit {

@@ -1,4 +1,4 @@
-// What macOS does otherwise, on Linux: the addon with native/darwin/siginfo.cc and end.cc in place of
+// What macOS does differently, on Linux: the addon with native/darwin/siginfo.cc and end.cc in place of
 // Linux' own, given what XNU would give them (test/native/xnu), and the tests that this can change,
 // which take the kernel for XNU (test/support/platform.ts). `-- test/e2e/merging` runs others.
 //

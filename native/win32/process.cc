@@ -187,8 +187,9 @@ Details DetailsOf(int64_t pid, Handle handle) {
   return details;
 }
 
-// libuv keeps it open until it has reported its end, and with that its number.
-bool IsChild(int64_t pid) { return ParentOf(pid) == Current(); }
+// libuv keeps it open until it has reported its end, and with that its number. An older one is
+// that of a process which had our number before.
+bool IsChild(int64_t pid) { return ParentOf(pid) == Current() && StartedNoLater(Current(), pid); }
 
 int Owner(int64_t, int64_t*) { return uv::kEnotsup; }
 

@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <cwchar>
 
 #include "end.h"
@@ -40,7 +41,8 @@ constexpr DWORD kWaitHintMs = 5000;
 constexpr DWORD kExitPatienceMs = 5000;
 constexpr DWORD kEndPatienceMs = 500;
 
-constexpr int kUnknown = -1;
+// Exit statuses have 32 bits.
+constexpr int64_t kUnknown = INT64_MIN;
 
 std::atomic<bool> is_service{false};
 std::atomic<bool> is_running{false};
@@ -50,7 +52,7 @@ std::atomic<bool> ends_by_default{false};
 // OnControl() is running. Whoever has sent the request gets no answer if the process ends before.
 std::atomic<int> answering{0};
 // With which status the process ends.
-std::atomic<int> end_status{kUnknown};
+std::atomic<int64_t> end_status{kUnknown};
 
 Thread dispatcher;
 HANDLE changed = nullptr;  // wakes the reporter
@@ -64,17 +66,9 @@ bool is_stopped = false;
 
 // ---- Whether this is a service ----
 
-bool IsWine() {
-  return GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr;
-}
-
-// Services run in session 0, and nobody else there is started by a program of that name. Wine has
-// one session for all.
-bool IsInServiceSession() {
-  DWORD session = 1;
-  return IsWine() || (ProcessIdToSessionId(GetCurrentProcessId(), &session) && session == 0);
-}
-
+// Not by session 0: in a Windows container it is another (dotnet/runtime issue 62452). Should this
+// be a program of that name that is none, the dispatcher fails at once.
+//
 // From a list of all processes, because the account of a service may not open its manager.
 bool IsStartedByServiceManager() {
   const OwnedHandle processes(CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0));
@@ -95,7 +89,7 @@ bool IsStartedByServiceManager() {
 SERVICE_STATUS Status() {
   SERVICE_STATUS status = {};
   status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
-  const int ended_with = end_status.load();
+  const int64_t ended_with = end_status.load();
   if (ended_with != kUnknown) {
     status.dwCurrentState = SERVICE_STOPPED;
     if (ended_with != 0) {
@@ -114,15 +108,18 @@ SERVICE_STATUS Status() {
   return status;
 }
 
+enum class Reports { kAll, kAllButTheLast };
+
 // Returns how long what was reported holds.
-DWORD Report() {
+DWORD Report(Reports which) {
   AcquireSRWLockExclusive(&report_lock);
   DWORD holds_ms = INFINITE;
-  if (!is_stopped && manager != nullptr) {
-    SERVICE_STATUS status = Status();
+  SERVICE_STATUS status = Status();
+  const bool is_last = status.dwCurrentState == SERVICE_STOPPED;
+  if (!is_stopped && manager != nullptr && !(is_last && which == Reports::kAllButTheLast)) {
     SetServiceStatus(manager, &status);
     if (status.dwWaitHint != 0) holds_ms = kIntervalMs;
-    if (status.dwCurrentState == SERVICE_STOPPED) {
+    if (is_last) {
       is_stopped = true;
       SetEvent(stopped);
     }
@@ -146,8 +143,8 @@ DWORD Handle(DWORD control) {
       if (!pending.IsIgnored(SIGTERM)) stop_asked.store(true);
       // Before the report, which may hang: from now on deadlines count.
       if (!RecordIfTaken(SIGTERM, Origin::kService)) ends_by_default.store(true);
-      // The last report is the reporter's, after the answer to this.
-      if (end_status.load() == kUnknown) Report();
+      // The last one is the reporter's, after the answer to this.
+      Report(Reports::kAllButTheLast);
       SetEvent(changed);
       return NO_ERROR;
     default:
@@ -170,17 +167,17 @@ void WINAPI ServiceMain(DWORD count, LPWSTR* words) {
   manager = registered;
   ReleaseSRWLockExclusive(&report_lock);
   while (registered != nullptr && end_status.load() == kUnknown && !ends_by_default.load()) {
-    WaitForSingleObject(changed, Report());
+    WaitForSingleObject(changed, Report(Reports::kAllButTheLast));
   }
-  while (answering.load() != 0) SwitchToThread();
+  while (answering.load() != 0) Sleep(1);
   const bool by_default = ends_by_default.load();
   if (by_default) {
     PidFileClaims::Instance().RemoveAtOnce();
     // It was asked to end, so this is a success.
-    int unknown = kUnknown;
+    int64_t unknown = kUnknown;
     end_status.compare_exchange_strong(unknown, 0);
   }
-  Report();
+  Report(Reports::kAll);
   SetEvent(stopped);
   if (by_default) end::BySignal(SIGTERM);
 }
@@ -195,7 +192,7 @@ void Dispatch(void*) {
 
 void ReportStopped(int status, DWORD patience_ms) noexcept {
   if (!is_service.load()) return;
-  int unknown = kUnknown;
+  int64_t unknown = kUnknown;
   end_status.compare_exchange_strong(unknown, status);
   SetEvent(changed);
   WaitForSingleObject(stopped, patience_ms);
@@ -207,7 +204,7 @@ bool Answer() {
   static bool asked = false;
   if (asked) return is_service.load();
   asked = true;
-  if (!IsInServiceSession() || !IsStartedByServiceManager()) return false;
+  if (!IsStartedByServiceManager()) return false;
   changed = CreateEventW(nullptr, FALSE, FALSE, nullptr);
   stopped = CreateEventW(nullptr, TRUE, FALSE, nullptr);
   if (changed == nullptr || stopped == nullptr) return false;
@@ -222,9 +219,9 @@ void SetRunning() {
 }
 
 void ReportExit(int status) {
-  // The default handler's end, if this was asked for: what is a clean stop to systemd must not look
-  // like a failure here, after which Windows would start the service again.
-  const bool is_clean = status == 128 + SIGTERM && stop_asked.load();
+  // The default handler's end, whoever has sent SIGTERM: what is a clean stop to systemd must not
+  // look like a failure here, after which Windows would start the service again.
+  const bool is_clean = status == 128 + SIGTERM;
   ReportStopped(is_clean ? 0 : status, kExitPatienceMs);
 }
 

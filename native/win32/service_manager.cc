@@ -217,18 +217,25 @@ std::string NameOf(PSID sid) {
   return result;
 }
 
+bool IsDenial(BYTE type) {
+  return type == ACCESS_DENIED_ACE_TYPE || type == ACCESS_DENIED_CALLBACK_ACE_TYPE ||
+         type == ACCESS_DENIED_OBJECT_ACE_TYPE || type == ACCESS_DENIED_CALLBACK_OBJECT_ACE_TYPE;
+}
+
 // Somebody who is not trusted and has one of these rights, or could give them to himself.
 std::string StrangerAmong(PSID owner, PACL rules, DWORD rights) {
   if (owner != nullptr && !IsTrusted(owner)) return NameOf(owner);
   if (rules == nullptr) return "everybody";
   for (DWORD index = 0; index < rules->AceCount; ++index) {
     void* entry = nullptr;
-    if (!GetAce(rules, index, &entry)) continue;
+    if (!GetAce(rules, index, &entry)) return "?";
     const auto* header = static_cast<const ACE_HEADER*>(entry);
-    // Denials are not looked at: better to refuse too much. Entries about objects are the
-    // directory service's.
-    if (header->AceType != ACCESS_ALLOWED_ACE_TYPE || (header->AceFlags & INHERIT_ONLY_ACE) != 0) {
-      continue;
+    if ((header->AceFlags & INHERIT_ONLY_ACE) != 0) continue;
+    // Denials and conditions are not looked at: better to refuse too much.
+    if (IsDenial(header->AceType)) continue;
+    if (header->AceType != ACCESS_ALLOWED_ACE_TYPE &&
+        header->AceType != ACCESS_ALLOWED_CALLBACK_ACE_TYPE) {
+      return "?";
     }
     auto* allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
     PSID sid = &allowed->SidStart;

@@ -71,7 +71,8 @@ class SignalPipeServer {
 
  private:
   static void Run(void* self);
-  int Create();
+  // `waits_for_name`: a better name that is taken now may be free in a moment.
+  int Create(bool waits_for_name);
   bool AwaitPipe();
   bool AwaitClient();
   void Serve();

@@ -83,6 +83,13 @@ HANDLE CreateOnlyInstance(const std::wstring& name, const std::wstring& access_r
   return pipe == INVALID_HANDLE_VALUE ? nullptr : pipe;
 }
 
+// MSDN, CreateNamedPipe: ACCESS_DENIED when FILE_FLAG_FIRST_PIPE_INSTANCE finds the name taken, or
+// when this process may have no such pipe; PIPE_BUSY when all its instances are taken.
+bool IsTaken(const std::wstring& name, DWORD refused) {
+  return refused == ERROR_PIPE_BUSY ||
+         (refused == ERROR_ACCESS_DENIED && Look(name) == ERROR_SUCCESS);
+}
+
 bool IsRequest(const Request& request, DWORD length) {
   return length == sizeof request && request.magic == kMagic && request.version == kVersion &&
          request.length == sizeof request;
@@ -92,10 +99,10 @@ bool IsRequest(const Request& request, DWORD length) {
 
 int SignalPipeServer::Start() {
   if (stop_ != nullptr) return 0;
-  int error = Create();
+  int error = Create(true);
   for (int attempt = 1; attempt < kAttempts && error == uv::kEaddrinuse; ++attempt) {
     Sleep(kBetweenAttemptsMs);
-    error = Create();
+    error = Create(attempt + 1 < kAttempts);
   }
   if (error == uv::kEaddrinuse || error == uv::kEperm) {
     unreachable_.store(error);
@@ -111,22 +118,20 @@ int SignalPipeServer::Start() {
 }
 
 // 0, or a libuv error number: EADDRINUSE and EPERM as of Unreachable().
-int SignalPipeServer::Create() {
+int SignalPipeServer::Create(bool waits_for_name) {
   const std::wstring access_rules = AccessRules();
   if (access_rules.empty()) return LastUvError();
   const auto names = PipeNames(GetCurrentProcessId());
+  DWORD refused = ERROR_SUCCESS;
   for (const std::wstring& name : names) {
     pipe_ = CreateOnlyInstance(name, access_rules);
     if (pipe_ != nullptr) return 0;
+    // Not the next one at once: it may be our own, which the last client has not let go of yet.
+    refused = GetLastError();
+    if (waits_for_name && IsTaken(name, refused)) return uv::kEaddrinuse;
   }
-  // MSDN, CreateNamedPipe: ACCESS_DENIED when FILE_FLAG_FIRST_PIPE_INSTANCE finds the name taken,
-  // or when this process may have no such pipe; PIPE_BUSY when all its instances are taken.
-  const DWORD reason = GetLastError();
-  if (reason == ERROR_PIPE_BUSY) return uv::kEaddrinuse;
-  if (reason == ERROR_ACCESS_DENIED) {
-    return Look(names.back()) == ERROR_SUCCESS ? uv::kEaddrinuse : uv::kEperm;
-  }
-  return LastUvError();
+  if (IsTaken(names.back(), refused)) return uv::kEaddrinuse;
+  return refused == ERROR_ACCESS_DENIED ? uv::kEperm : UvError(refused);
 }
 
 void SignalPipeServer::Stop() {
@@ -155,7 +160,7 @@ void SignalPipeServer::Run(void* raw) {
 bool SignalPipeServer::AwaitPipe() {
   while (pipe_ == nullptr) {
     if (WaitForSingleObject(stop_, kUntilNextAttemptMs) == WAIT_OBJECT_0) return false;
-    if (Create() == 0) unreachable_.store(0);
+    if (Create(false) == 0) unreachable_.store(0);
   }
   return true;
 }

@@ -114,7 +114,7 @@ export const RUNTIMES = [
   },
 ];
 
-/** Run on request, by `npm run test:windows -- all`: Wine 8 has not the address space that V8 asks for. */
+/** Run on request, by `npm run test:windows -- all`: Wine 8 lacks the address space that V8 asks for. */
 export const WINE_10_VERSIONS = ['24.21.0'];
 
 export const WINDOWS_RUNTIMES = ['20.18.0', '22.22.2'].map((version) => ({

@@ -53,14 +53,19 @@ export async function npmPackage(name, version) {
   return join(directory, 'node_modules', name);
 }
 
-/** One program of a Go module, built by the Go of this machine: its path; null where there is no Go. */
+/** One program of a Go module, built by the Go of this machine: its path; null where that cannot. */
 export async function goProgram(path, version) {
   if ((await tryRun('go', ['version'])).status !== 0) return null;
   const name = basename(path);
-  const directory = await cached(join('go', name), `${path}@${version}`, (bin) =>
-    run('go', ['install', `${path}@${version}`], { env: { ...process.env, GOBIN: bin } }),
-  );
-  return join(directory, name);
+  try {
+    const directory = await cached(join('go', name), `${path}@${version}`, (bin) =>
+      run('go', ['install', `${path}@${version}`], { env: { ...process.env, GOBIN: bin } }),
+    );
+    return join(directory, name);
+  } catch (error) {
+    console.error(`${error.message}\nAnother way is tried`); // too old a Go, or no proxy
+    return null;
+  }
 }
 
 /**

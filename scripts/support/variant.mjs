@@ -1,4 +1,4 @@
-// An addon that is compiled otherwise than binding.gyp says, beside the one in build/Release, and the
+// An addon that is compiled differently from binding.gyp, beside the one in build/Release, and the
 // tests with it. Linux only.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -36,6 +36,7 @@ export async function testVariant(directory, jestArguments, variables) {
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
     readFileSync(result, 'utf8'),
   );
+  if (numPassedTests + numFailedTests === 0) throw new Error('no test ran');
   return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites };
 }
 

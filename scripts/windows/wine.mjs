@@ -24,7 +24,8 @@ export function requireTools() {
   if (!NEEDED.some(isMissing)) return;
   const sudo = process.getuid() === 0 ? [] : ['sudo'];
   const apt = (...args) => {
-    const [command, ...rest] = [...sudo, 'apt-get', '-qq', ...args];
+    const patience = ['-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=300'];
+    const [command, ...rest] = [...sudo, 'apt-get', '-qq', ...patience, ...args];
     execFileSync(command, rest, {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -42,10 +43,10 @@ export class Wine {
   #wine;
   #server;
 
-  /** `version` is that of the system's Wine, 8, or 10. */
+  /** `version` is that of the system's Wine, 8, or 10; null where that one cannot be run. */
   static async find(version, directory) {
     const how = version === 10 ? await wine10() : SYSTEM;
-    return new Wine(how, join(directory, `prefix-${version}`));
+    return how === null ? null : new Wine(how, join(directory, `prefix-${version}`));
   }
 
   constructor({ wine, server, environment }, prefix) {
@@ -75,6 +76,10 @@ export class Wine {
     this.run(['reg', 'add', 'HKCU\\Software\\Wine\\Drivers', '/v', 'Graphics', '/d', 'null', '/f']);
     // The desktop process that these have started has no driver, and would lend it to all others.
     this.shutDown();
+    const { WINEPREFIX } = this.#environment;
+    if (!existsSync(join(WINEPREFIX, 'drive_c', 'windows'))) {
+      throw new Error(`Wine does not run:\n${readFileSync(join(WINEPREFIX, 'output'), 'utf8')}`);
+    }
     writeFileSync(done, '');
   }
 

@@ -1,14 +1,18 @@
-// Wine 10 of the next Debian release, beside the Wine 8 of this one, below build/tools. It needs that
-// release's C library and more, so it runs where all of /usr is that release's: in a mount namespace of
+// Wine 10 of Debian 13 (trixie), beside the Wine 8 of this system, below build/tools. It needs Debian
+// 13's C library and more, so it runs where all of /usr is that release's: in a mount namespace of
 // its own. Nothing of the system's changes.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tryRun } from '../support/run.mjs';
 import { debian } from '../support/tools.mjs';
 
 const LOADER = '/usr/lib/wine/wine64';
 const SERVER = '/usr/lib/wine/wineserver64';
 
-/** How to run Wine 10: `wine` and `server` are the words before a program, or an option. */
+/**
+ * How to run Wine 10: `wine` and `server` are the words before a program, or an option. Null where
+ * nobody may mount, as in most containers.
+ */
 export async function wine10() {
   // libc-bin has the locale that makes names of files UTF-8.
   const root = await debian('amd64', 'trixie', ['wine', 'wine64', 'libc-bin'], {
@@ -21,6 +25,8 @@ export async function wine10() {
     ...['unshare', '--mount', ...asRoot, 'sh', '-c'],
     ...['mount --bind "$0" /usr && exec "$@"', usr],
   ];
+  const [program, ...words] = [...inside, 'true'];
+  if ((await tryRun(program, words)).status !== 0) return null;
   return {
     wine: [...inside, LOADER],
     server: [...inside, SERVER],

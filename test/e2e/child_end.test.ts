@@ -198,6 +198,12 @@ describe('a child that does not run', () => {
     expect(error['message']).toContain(`Child process ${pid}: ESRCH`);
   });
 
+  test('unless what does not say how it ended still runs', async () => {
+    const { parent, pid } = await family({ sigterm: 'exit' });
+    const child = `Object.assign(Object.create(kept.child), { exitCode: undefined, signalCode: undefined })`;
+    expect(await parent.value(`terminate(${child})`)).toMatchObject({ pid, outcome: 'exited' });
+  });
+
   test('because it was never started: not-running, and ESRCH', async () => {
     const parent = await Session.start();
     const path = join(directory, 'none');
@@ -319,7 +325,9 @@ describe('the target', () => {
   test('that is a string is a path, also if it looks like a number', async () => {
     const parent = await Session.start({ cwd: directory });
     const error = await parent.error('send($0, 0)', String(parent.pid));
-    expect(error).toMatchObject({ isPidFileError: true, code: 'ENOENT', path: String(parent.pid) });
+    // Not as for a PID file that is not there, which terminate() takes for a daemon that does not run.
+    expect(error).toMatchObject({ isPidFileError: false, code: 'ERR_INVALID_ARG_VALUE' });
+    expect(error['message']).toContain('a process ID is a number');
     writeFileSync(join(directory, '4711'), `${parent.pid}\n`);
     await parent.value('send("4711", 0)');
   });

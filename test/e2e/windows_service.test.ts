@@ -1,6 +1,13 @@
 // node.exe as a Windows service, and `daemoniker service`. On Windows this takes an administrator.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync, copyFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { SIGTERM, send } from '../..';
 import { alsoEnd, directory, pidFile } from '../support/each_test';
@@ -14,6 +21,7 @@ import { tool } from '../support/windows_tool';
 const SERVICE = join(FIXTURES, 'service.cjs');
 
 const PARAMCHANGE = 6;
+const STOPPED = 1;
 const STOP_PENDING = 3;
 
 function daemoniker(...args: string[]): Promise<Ending> {
@@ -145,6 +153,45 @@ onWindows('a service', () => {
     send(pidFile, SIGTERM);
     await eventually('its end', () => !isAlive(pid));
     expect(existsSync(pidFile)).toBe(false);
+  });
+
+  test('that exits with -1 reports it, as Windows has it', async () => {
+    await run(`
+      ${handler('{ shutdown: 50000 }')}
+      handler.onShutdown('fails', () => process.exit(-1));
+      liveOn();
+    `);
+    expect(await service('stop')).toMatchObject({ outcome: 'stopped', exitCode: 0xffff_ffff });
+  });
+
+  test('that the default handler ends has stopped cleanly, whoever has sent SIGTERM', async () => {
+    await run(`${handler('{}')} liveOn();`);
+    send(pidFile, SIGTERM);
+    await eventually('its end', () => manager.query(name).state === STOPPED);
+    expect(await service('status')).toMatchObject({ status: 'stopped', exitCode: 0 });
+  });
+
+  test('that waits for the PID file can be stopped', async () => {
+    const holder = start('daemon', [pidFile]);
+    await holder.hears('ready');
+    await run(`
+      const handler = new daemoniker.SignalHandler1(pidFile, { shutdown: 50000 });
+      handler.start({ wait: Infinity }).catch(() => undefined);
+      liveOn();
+    `);
+    expect(await service('stop')).toMatchObject({ outcome: 'stopped', exitCode: 0 });
+    expect(holder.child.exitCode).toBe(null);
+  });
+
+  test('that goes on although start() has failed can be stopped', async () => {
+    const holder = start('daemon', [pidFile]);
+    await holder.hears('ready');
+    await run(`
+      try { ${handler('{}')} } catch ({ code }) { say('failed', { code }); }
+      liveOn();
+    `);
+    expect(await hears('failed')).toMatchObject({ code: 'ERR_PID_FILE_LOCKED' });
+    expect(await service('stop')).toMatchObject({ outcome: 'stopped', exitCode: 0 });
   });
 
   test('that does not exit in its limit reports what the signal makes of it', async () => {
@@ -328,7 +375,9 @@ onWindows('daemoniker service', () => {
     await service('start');
     expect(await hears('words')).toMatchObject({ words });
     const { commandLine } = await service('status');
-    expect(commandLine).toContain(`"${process.execPath}" "${script}" "`);
+    expect(commandLine).toContain(
+      `"${realpathSync.native(process.execPath)}" "${realpathSync.native(script)}" "`,
+    );
   });
 
   test('refuses what others than administrators may change, and says who and what', async () => {
@@ -357,6 +406,7 @@ onWindows('daemoniker service', () => {
     ['no script', ['node'], 'needs a script'],
     ['a script that is not there', ['node', 'missing.js'], 'There is no file'],
     ['a script of a shell', [join(ROOT, 'package.json')], 'cannot be a service'],
+    ['a value that would be taken for the script', ['node', '-r', SERVICE, SERVICE], 'as one word'],
     ['a variable', ['node', SERVICE, '%PATH%'], 'Windows takes %…% for a variable'],
   ])('refuses a command with %s', async (_, command, problem) => {
     const { error } = await service('install', '--insecure', '--', ...command);

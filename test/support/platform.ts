@@ -78,8 +78,8 @@ export const onWindows = only('Windows only', IS_WINDOWS);
 const IS_WINE =
   IS_WINDOWS && existsSync(join(process.env['SystemRoot'] ?? '', 'system32', 'winecfg.exe'));
 
-/** What Wine has no more than the functions for: integrity levels, protected names of pipes. */
-export const onWindowsItself = only('Windows itself only', IS_WINDOWS && !IS_WINE);
+/** What Wine only stubs: integrity levels, protected names of pipes. */
+export const onWindowsItself = only('real Windows only', IS_WINDOWS && !IS_WINE);
 
 /** Counts signals exactly: elsewhere the kernel merges them on their way, and does not say so. */
 export const onLinuxAndWindows = only('Linux and Windows only', IS_LINUX || IS_WINDOWS);

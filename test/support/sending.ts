@@ -1,6 +1,7 @@
 // Signals to fixtures, on each platform: kill(2), or on Windows, which has none, send().
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { send } from '../..';
 import { PATIENCE_MS } from './fixture';
@@ -66,6 +67,7 @@ export function startSender(
  */
 export function programOf({ pid }: ChildProcess): string {
   if (IS_WINDOWS) return basename(RUNTIME[0] as string);
+  if (process.platform === 'linux') return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
   const { stdout } = spawnSync('ps', ['-o', 'ucomm=', '-p', String(pid)], { encoding: 'utf8' });
   return stdout.trim();
 }

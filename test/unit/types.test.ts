@@ -208,6 +208,27 @@ test('there is no `any` in the published types', () => {
   expect(found).toEqual([]);
 });
 
+test('import and require() see the same names, those of types too', () => {
+  const entries = ['index.d.ts', 'index.d.mts'].map((name) => join(ROOT, 'dist', name));
+  const options = {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    types: ['node'],
+    skipLibCheck: true,
+  };
+  const program = ts.createProgram(entries, options);
+  const checker = program.getTypeChecker();
+  const [required, imported] = entries.map((entry) => {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(entry) as ts.SourceFile);
+    return checker
+      .getExportsOfModule(module as ts.Symbol)
+      .map(({ name }) => name)
+      .sort();
+  });
+  expect(required).toContain('SignalTarget');
+  expect(imported).toEqual(required);
+});
+
 test('whoever hovers over an export reads what it is, with an example', () => {
   const entry = join(ROOT, 'dist', 'index.d.ts');
   const program = ts.createProgram([entry], { types: ['node'], skipLibCheck: true });
