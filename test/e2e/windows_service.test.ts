@@ -285,23 +285,6 @@ onWindows('a service', () => {
     });
   });
 
-  test('that waits for its PID file is starting until it has it', async () => {
-    const holder = start('daemon', [pidFile]);
-    await holder.hears('ready');
-    await install(`
-      const handler = new daemoniker.SignalHandler1(pidFile, { shutdown: true });
-      void handler.start({ wait: Infinity });
-      say('waits');
-      liveOn();
-    `);
-    const starting = service('start');
-    await hears('waits');
-    expect(await service('status')).toMatchObject({ status: 'starting' });
-    holder.tell('stop');
-    expect(await starting).toMatchObject({ pid: expect.any(Number) as number });
-    expect(await service('stop')).toMatchObject({ exitCode: 0 });
-  });
-
   test('may start others, which are none', async () => {
     await run(`
       ${handler('{ shutdown: true }')}
