@@ -25,7 +25,7 @@ export async function wine10() {
     ...['unshare', '--mount', ...asRoot, 'sh', '-c'],
     ...['mount --bind "$0" /usr && exec "$@"', usr],
   ];
-  const [program, ...words] = [...inside, 'true'];
+  const [program, ...words] = [...inside, LOADER, '--version'];
   if ((await tryRun(program, words)).status !== 0) return null;
   return {
     wine: [...inside, LOADER],
