@@ -55,6 +55,12 @@ class PendingSignals {
  public:
   // Async-signal-safe. The sequence number of this arrival; 0 when it only adds to an earlier one.
   uint64_t Record(const Arrival& arrival) noexcept {
+    return Record(arrival, [](uint64_t) {});
+  }
+
+  // The same. Calls `complete(sequence)` before the main thread can take the arrival.
+  template <typename Complete>
+  uint64_t Record(const Arrival& arrival, Complete complete) noexcept {
     Slot& slot = slots_[arrival.signum];
     if (slot.count.fetch_add(1, std::memory_order_acq_rel) != 0) return 0;
     // Peek() may be reading what this overwrites, and must then see that it was taken.
@@ -65,6 +71,7 @@ class PendingSignals {
     slot.wall_us.store(arrival.wall_us, std::memory_order_relaxed);
     slot.steady_ns.store(arrival.steady_ns, std::memory_order_relaxed);
     const uint64_t sequence = next_sequence_.fetch_add(1, std::memory_order_relaxed) + 1;
+    complete(sequence);
     slot.sequence.store(sequence, std::memory_order_release);
     waiting_.fetch_or(BitOf(arrival.signum));
     return sequence;

@@ -88,14 +88,13 @@ class Recorder {
     {
       const shutdown::Arriving arriving;
       if (shutdown::NoteArrival(arrival)) watcher::Notify();
-      sequence = pending.Record(arrival);
+      // Named before the main thread, which may be delivering just now, can ask for it: a tool that
+      // sends a signal takes far longer to start. It waits for our answer, so it is still there.
+      sequence = pending.Record(arrival, [&](uint64_t number) {
+        if (sender_pid > 0) pending.NameSender(arrival, number, ReadSenderName);
+      });
     }
-    if (sequence != 0) {
-      if (watcher::Limits(signum)) watcher::Notify();
-      // Before the main thread is woken, which may ask for it at once: a tool that sends a signal
-      // takes far longer to start. It waits for our answer, so it is still there.
-      if (sender_pid > 0) pending.NameSender(arrival, sequence, ReadSenderName);
-    }
+    if (sequence != 0 && watcher::Limits(signum)) watcher::Notify();
     messenger::Notify();
     return true;
   }
