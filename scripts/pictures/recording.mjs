@@ -1,0 +1,41 @@
+// What the demonstration of a blocked event loop prints, without what differs from run to run.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ROOT } from '../support/run.mjs';
+
+/** `{ daemon, stop, exitCode }`: the lines of both programs, and the exit code of the daemon. */
+export function record() {
+  const demo = join('examples', 'demo', 'demo.mjs');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [demo, 'blocked'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`the demonstration failed:\n${stdout}${stderr}`);
+  const lines = stdout.split('\n');
+  const of = (name) =>
+    lines
+      .filter((line) => line.trim().startsWith(`${name} `))
+      .map((line) => line.slice(line.indexOf('│') + 2))
+      // A terminal has no more of it when the command is done.
+      .filter((line) => !line.includes('waiting for its process'))
+      .map((line) => line.replace(/file:\/\/.*(?=blocked\.mjs:)/, 'file:///srv/app/'))
+      .map((line) => line.replace(/process \d+/, 'process 4242'));
+  const [, exitCode] = /✓ .* exit code (\d+)/.exec(stdout);
+  return { daemon: of('blocked.mjs'), stop: of('stop'), exitCode };
+}
+
+/**
+ * Whether both are the same but for what depends on the version of Node.js (its own stack frames) and of
+ * Linux (how another process ended).
+ */
+export function isSame(one, other) {
+  return essence(one) === essence(other);
+}
+
+function essence({ daemon, stop, exitCode }) {
+  return JSON.stringify([
+    daemon.filter((line) => !line.includes('(node:internal/')),
+    stop.map((line) => line.replace(/ \(exit code \d+\)$/, '')),
+    exitCode,
+  ]);
+}
