@@ -2,8 +2,9 @@
 //
 // Each function below is a part. `node demo.mjs blocked` runs that one alone.
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ping, send } from 'daemoniker';
@@ -21,7 +22,7 @@ const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(par
 
 process.on('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 9 }));
 setTimeout(() => {
-  check(false, `nothing more after ${PATIENCE_MS / 1000} s`);
+  check(false, `not done after ${PATIENCE_MS / 1000} s`);
   process.exit(1);
 }, PATIENCE_MS).unref();
 
@@ -43,12 +44,12 @@ async function sender(number) {
   await daemon.receives();
   say(`The daemon is process ${daemon.child.pid}; this is process ${process.pid}.`);
 
-  for (const wanted of ['SIGINT', 'SIGTERM', 'SIGABRT']) {
-    const { signum, name, sender } = await sendTo(daemon, wanted);
-    const isRight = signum === constants.signals[wanted] && sender?.pid === process.pid;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGABRT']) {
+    const { signum, name, sender } = await sendTo(daemon, signal);
+    const isRight = signum === constants.signals[signal] && sender?.pid === process.pid;
     check(
       isRight,
-      `send(pidFile, ${wanted}): ${name} from pid ${sender?.pid} (${sender?.command})`,
+      `send(pidFile, ${signal}): ${name} from pid ${sender?.pid} (${sender?.command})`,
     );
   }
 
@@ -70,11 +71,12 @@ async function graceful(number) {
   command('node graceful.mjs &');
   const daemon = run('graceful.mjs');
   await daemon.prints('running');
-  command('send(pidFile, SIGINT)');
+  call('send(pidFile, SIGINT)');
   send(pidFile('graceful'), 'SIGINT');
   const { code } = await daemon.ended;
   const hooks = daemon.lines.filter((line) => line.endsWith(': closed'));
-  check(code === 0 && String(hooks) === 'http: closed,database: closed', `exit code ${code}`);
+  const isRight = code === 0 && String(hooks) === 'http: closed,database: closed';
+  check(isRight, `both hooks have run: exit code ${code}`);
 }
 
 async function impatient(number) {
@@ -82,18 +84,16 @@ async function impatient(number) {
   command('node graceful.mjs hang &');
   const daemon = run('graceful.mjs', 'hang');
   await daemon.prints('running');
-  command('send(pidFile, SIGINT)');
+  call('send(pidFile, SIGINT)');
   send(pidFile('graceful'), 'SIGINT');
   await daemon.prints('open requests');
   await sleep(600); // within half a second it would count as the same Ctrl-C, passed on by a tool
-  command('send(pidFile, SIGINT)');
+  call('send(pidFile, SIGINT)');
   send(pidFile('graceful'), 'SIGINT');
   const { code, signal } = await daemon.ended;
-  const isRight = IS_WINDOWS ? code === 130 : signal === 'SIGINT';
-  check(
-    isRight && daemon.output.includes('still running: http'),
-    `ended at once, ${how(code, signal)}`,
-  );
+  const isBySignal = IS_WINDOWS ? code === 130 : signal === 'SIGINT';
+  const isNamed = daemon.output.includes('still running: http');
+  check(isBySignal && isNamed, `ended at once, ${how(code, signal)}`);
 }
 
 async function blocked(number) {
@@ -102,8 +102,9 @@ async function blocked(number) {
   const daemon = run('blocked.mjs');
   while (!ping(pidFile('blocked')) && daemon.child.exitCode === null) await sleep(20);
   command('npx daemoniker stop blocked.pid');
-  const cli = new URL('dist/cli.js', import.meta.resolve('daemoniker/package.json')); // what npx runs
-  const stop = new Program('stop       ', fileURLToPath(cli), ['stop', 'blocked.pid'], directory);
+  const manifest = createRequire(import.meta.url).resolve('daemoniker/package.json');
+  const cli = join(dirname(manifest), 'dist', 'cli.js'); // what npx runs
+  const stop = new Program('stop       ', cli, ['stop', 'blocked.pid'], directory);
   const [{ code, signal }, stopped] = await Promise.all([daemon.ended, stop.ended]);
   // On Windows V8 cannot be asked for the stack.
   const isNamed = IS_WINDOWS || /^ +at compute \(.*blocked\.mjs:8:/m.test(daemon.output);
@@ -139,6 +140,10 @@ function say(text) {
 
 function command(text) {
   say(paint('cyan', `$ ${text}`));
+}
+
+function call(text) {
+  say(paint('cyan', text));
 }
 
 function check(isRight, text) {

@@ -1,8 +1,9 @@
 // Colours, on a terminal that has them and where NO_COLOR does not forbid them.
-import { styleText } from 'node:util';
+import * as util from 'node:util';
 
-const hasColours = process.stdout.hasColors?.() ?? false;
+// Node.js 18 has no styleText().
+const hasColours = util.styleText !== undefined && process.stdout.hasColors?.() === true;
 
 export function paint(style, text) {
-  return hasColours ? styleText(style, text) : text;
+  return hasColours ? util.styleText(style, text) : text;
 }

@@ -73,7 +73,7 @@ export class Drawing {
       'font-weight': bold ? 600 : undefined,
       fill: colour,
       'text-anchor': anchor === 'start' ? undefined : anchor,
-      'xml:space': /^ |  /.test(text) ? 'preserve' : undefined,
+      'xml:space': /^ | {2}/.test(text) ? 'preserve' : undefined,
       ...(family === 'mono' ? { textLength: width, lengthAdjust: 'spacingAndGlyphs' } : {}),
       content: escape(text),
     });
