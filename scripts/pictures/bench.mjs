@@ -22,7 +22,7 @@ export function readFigures(readme = readFileSync(join(ROOT, 'bench', 'README.md
 }
 
 export function drawBench(mode, { machine, rows } = readFigures()) {
-  const height = TOP + rows.length * ROW + 84;
+  const height = TOP + rows.length * ROW + 100;
   const longest = Math.max(...rows.map(({ p50 }) => p50));
   const tick = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((one) => longest / one <= 7);
   const most = Math.ceil(longest / tick) * tick;
@@ -37,7 +37,7 @@ export function drawBench(mode, { machine, rows } = readFigures()) {
   const bottom = TOP + rows.length * ROW;
 
   drawing.text(16, 28, 'From kill(2) to the signal handler', { size: 17, bold: true });
-  drawing.text(16, 49, 'Median of each, the event loop idle, the CPUs awake. Lower is better.', {
+  drawing.text(16, 49, 'Medians, with an idle event loop and the CPUs awake. Lower is better.', {
     size: 13,
     colour: colours.muted,
   });
@@ -75,6 +75,10 @@ export function drawBench(mode, { machine, rows } = readFigures()) {
     stroke: colours.line,
     'stroke-width': 1.5,
   });
-  drawing.text(16, height - 14, machine, { size: 12, colour: colours.muted, max: WIDTH - 32 });
+  const facts = machine.split(', ');
+  [facts.slice(0, 2), facts.slice(2)].forEach((line, index) => {
+    const font = { size: 12, colour: colours.muted, max: WIDTH - 32 };
+    drawing.text(16, bottom + 72 + index * 17, line.join(', '), font);
+  });
   return String(drawing);
 }
