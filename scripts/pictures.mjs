@@ -33,12 +33,12 @@ if (recording === null || !isSame(recording, now)) {
 }
 
 const pictures = {
-  terminal: (mode) => drawTerminal(mode, recording),
+  terminal: (mode) => drawTerminal(mode, recording ?? now),
   shutdown: drawShutdown,
   'signal-path': drawSignalPath,
   bench: drawBench,
 };
-mkdirSync(directory, { recursive: true });
+if (!values.check) mkdirSync(directory, { recursive: true });
 for (const [name, draw] of Object.entries(pictures)) {
   for (const mode of MODES) {
     const file = `${name}-${mode}.svg`;
