@@ -1,4 +1,4 @@
-// npm run bench: measures, prints, and writes bench/README.md and the chart in it. `--peers`
+// npm run bench: measures, prints, and writes bench/README.md and the picture in it. `--peers`
 // measures the receivers in other languages and daemoniker in Bun and Deno too; `--rounds N` (default
 // 9) for more or fewer rounds; `--dry` prints only.
 import { writeFileSync } from 'node:fs';
@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
+import { drawBench } from '../scripts/pictures/bench.mjs';
+import { MODES } from '../scripts/pictures/drawing.mjs';
 import { RUNTIMES } from '../scripts/runtimes/runtimes.mjs';
 import { LIMIT_MS, measureLimits } from './limits.mjs';
 import { IDLE_MS, measureIdle } from './idle.mjs';
@@ -15,7 +17,6 @@ import { measureLoad } from './load.mjs';
 import { BUSY_MS, SENDERS, measureNamed } from './named.mjs';
 import { measureNotify } from './notify.mjs';
 import { buildFloor, buildPeers, buildSender } from './peers.mjs';
-import { toChart } from './plot.mjs';
 import { measureSend } from './send.mjs';
 import { measureStart } from './start.mjs';
 import { STORM, measureGrowth, measureStorm } from './storm.mjs';
@@ -139,7 +140,7 @@ Written by \`npm run bench -- --peers\`. Ratios of medians over ${rounds} rounds
 (of the storms, which scatter most, three times as many);
 absolute figures depend on the machine and on what else it does.
 
-Machine: ${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.version}.
+Machine: ${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.version}, on ${new Date().toISOString().slice(0, 10)}.
 
 ## The figures to reach
 
@@ -151,7 +152,10 @@ ${figures.map(([what, measured, goal, reached]) => `| ${what} | ${measured} | ${
 
 ## From kill(2) to the handler, idle event loop
 
-![Medians of the first table](latency.svg)
+<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="../docs/pictures/bench-dark.svg">
+  <img alt="From kill(2) to the signal handler: the medians of the first table" src="../docs/pictures/bench-light.svg">
+</picture>
 
 The next signal goes out as soon as the one before was handled, so the CPUs are awake:
 
@@ -257,8 +261,6 @@ const text = await format(report, { ...(await resolveConfig(readme)), filepath: 
 process.stdout.write(text);
 if (!values.dry) {
   writeFileSync(readme, text);
-  writeFileSync(
-    join(here, 'latency.svg'),
-    toChart('From kill(2) to the handler, p50', latency.awake),
-  );
+  const pictures = join(here, '..', 'docs', 'pictures');
+  for (const mode of MODES) writeFileSync(join(pictures, `bench-${mode}.svg`), drawBench(mode));
 }
