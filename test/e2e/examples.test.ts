@@ -1,6 +1,8 @@
 // The examples do what examples/README.md says.
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
 import { SIGTERM, send, terminate } from '../..';
@@ -94,6 +96,21 @@ onNodeOnUnix('http-server', () => {
     send(join(directory, 'cluster.pid'), SIGTERM);
     expect(await server.end()).toMatchObject({ code: 0, stderr: '' });
     expect(readdirSync(directory)).toEqual(['slow-start.cjs']);
+  });
+});
+
+onNodeOnUnix('http-server, when the port is in use', () => {
+  test.each(['server.mjs', 'cluster.mjs'])('%s says so and exits with 1', async (name) => {
+    const taken = createServer().listen(0);
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const first = name === 'server.mjs' ? pidFile : directory;
+    const server = new Fixture(runs(`http-server/${name}`, first, String(port)));
+    const { code, stderr } = await server.end();
+    taken.close();
+    expect(stderr).toContain('EADDRINUSE');
+    expect(code).toBe(1);
+    expect(readdirSync(directory)).toEqual([]);
   });
 });
 
@@ -238,7 +255,7 @@ test('one-of-two: of two daemons one runs, and the other says who does', async (
   const first = await startProgram(runs('one-of-two/daemon.mjs', pidFile), 'runs');
   const second = new Fixture(runs('one-of-two/daemon.mjs', pidFile));
   expect(await second.end()).toMatchObject({ code: 1, stderr: '' });
-  expect(second.stdout).toBe(`process ${first.pid} runs already\n`);
+  expect(second.stdout).toBe(`process ${first.pid} is already running\n`);
   send(pidFile, SIGTERM);
   expect(await first.end()).toMatchObject({ code: 0, stderr: '' });
 });
