@@ -153,7 +153,7 @@ ${figures.map(([what, measured, goal, reached]) => `| ${what} | ${measured} | ${
 
 <picture>
   <source media="(prefers-color-scheme: dark)" srcset="../docs/pictures/bench-dark.svg">
-  <img src="../docs/pictures/bench-light.svg" alt="A bar chart of the medians in the first table below.">
+  <img alt="From kill(2) to the signal handler: the medians of the first table" src="../docs/pictures/bench-light.svg">
 </picture>
 
 Each signal is sent as soon as the one before was handled, so the CPUs are awake:
