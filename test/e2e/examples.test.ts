@@ -1,8 +1,6 @@
 // The examples do what examples/README.md says.
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
 import { SIGTERM, send, terminate } from '../..';
@@ -97,21 +95,20 @@ onNodeOnUnix('http-server', () => {
     expect(await server.end()).toMatchObject({ code: 0, stderr: '' });
     expect(readdirSync(directory)).toEqual(['slow-start.cjs']);
   });
-});
 
-onNodeOnUnix('http-server, when the port is in use', () => {
-  test.each(['server.mjs', 'cluster.mjs'])('%s says so and exits with 1', async (name) => {
-    const taken = createServer().listen(0);
-    await once(taken, 'listening');
-    const { port } = taken.address() as AddressInfo;
-    const first = name === 'server.mjs' ? pidFile : directory;
-    const server = new Fixture(runs(`http-server/${name}`, first, String(port)));
-    const { code, stderr } = await server.end();
-    taken.close();
-    expect(stderr).toContain('EADDRINUSE');
-    expect(code).toBe(1);
-    expect(readdirSync(directory)).toEqual([]);
-  });
+  test.each(['server.mjs', 'cluster.mjs'])(
+    '%s exits with 1 when the port is in use',
+    async (name) => {
+      const other = new Fixture(runs('http-server/server.mjs', join(directory, 'other.pid'), '0'));
+      await other.until('it listens', () => listening(other) === 1);
+      const first = name === 'server.mjs' ? pidFile : directory;
+      const server = new Fixture(runs(`http-server/${name}`, first, String(port(other))));
+      const { code, stderr } = await server.end();
+      expect(stderr).toContain('EADDRINUSE');
+      expect(code).toBe(1);
+      expect(readdirSync(directory)).toEqual(['other.pid']);
+    },
+  );
 });
 
 test('worker-queue finishes the job it is at and leaves the rest for its next start', async () => {
