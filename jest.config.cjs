@@ -9,5 +9,5 @@ module.exports = {
   setupFilesAfterEnv: ['<rootDir>/test/support/umask.ts'],
   // Most of a test is waiting for a process, so three files share even one processor well.
   maxWorkers: 3,
-  testTimeout: 120_000,
+  testTimeout: 240_000,
 };

@@ -95,6 +95,20 @@ onNodeOnUnix('http-server', () => {
     expect(await server.end()).toMatchObject({ code: 0, stderr: '' });
     expect(readdirSync(directory)).toEqual(['slow-start.cjs']);
   });
+
+  test.each(['server.mjs', 'cluster.mjs'])(
+    '%s exits with 1 when the port is in use',
+    async (name) => {
+      const other = new Fixture(runs('http-server/server.mjs', join(directory, 'other.pid'), '0'));
+      await other.until('it listens', () => listening(other) === 1);
+      const first = name === 'server.mjs' ? pidFile : directory;
+      const server = new Fixture(runs(`http-server/${name}`, first, String(port(other))));
+      const { code, stderr } = await server.end();
+      expect(stderr).toContain('EADDRINUSE');
+      expect(code).toBe(1);
+      expect(readdirSync(directory)).toEqual(['other.pid']);
+    },
+  );
 });
 
 onNode('demo', () => {
@@ -265,7 +279,7 @@ test('one-of-two: of two daemons one runs, and the other says who does', async (
   const first = await startProgram(runs('one-of-two/daemon.mjs', pidFile), 'runs');
   const second = new Fixture(runs('one-of-two/daemon.mjs', pidFile));
   expect(await second.end()).toMatchObject({ code: 1, stderr: '' });
-  expect(second.stdout).toBe(`process ${first.pid} runs already\n`);
+  expect(second.stdout).toBe(`process ${first.pid} is already running\n`);
   send(pidFile, SIGTERM);
   expect(await first.end()).toMatchObject({ code: 0, stderr: '' });
 });
