@@ -92,8 +92,8 @@ class PidFileHandle {
               Replaced* replaced);
   // False when `path`, which Open() got, names another file by now, or none.
   bool IsStillAt(const std::string& path);
-  // Deletes the file if `path` still names it; empties it where it may not be deleted. Allocates
-  // nothing and takes no lock.
+  // Deletes the file if `path` still names it; empties it where it may not be deleted. May close
+  // the file. Allocates nothing and takes no lock.
   void Remove(const std::string& path);
 
  private:

@@ -89,7 +89,7 @@ struct DispositionEx {
 };
 constexpr auto kFileDispositionInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(21);
 constexpr DWORD kDelete = 1;
-constexpr DWORD kPosixSemantics = 2;  // the name is gone at once, not with the last handle
+constexpr DWORD kPosixSemantics = 2;  // the name goes when this handle is closed, not the last one
 
 // Deletes the very file that is open, whatever its path names by now.
 bool Delete(HANDLE file) {
@@ -317,8 +317,12 @@ bool PidFileHandle::IsStillAt(const std::string&) {
 }
 
 void PidFileHandle::Remove(const std::string& path) {
-  if (!IsStillAt(path) || Delete(HandleOf(native_))) return;
-  Truncate(HandleOf(native_));
+  if (!IsStillAt(path)) return;
+  // The name goes with the handle, and the process may live on for a moment.
+  if (Delete(HandleOf(native_)))
+    Close();
+  else
+    Truncate(HandleOf(native_));
 }
 
 }  // namespace daemoniker
