@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { getSystemErrorName, inspect } from 'node:util';
 
 /**
@@ -304,7 +306,7 @@ export function systemErrorCode(errno: number): string {
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
-  EAGAIN: 'the system has no more threads or processes to give',
+  EAGAIN: 'the limit on threads or processes has been reached',
   EBUSY: 'another process has it open and does not share it',
   ENAMETOOLONG: 'the path or a part of it is longer than the system allows',
   ELOOP: 'it is a symbolic link that is not followed, or that leads back to itself',
@@ -312,8 +314,9 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENFILE: 'the system has too many open files',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on the device',
-  ENOTDIR: 'a part of the path is no directory',
-  ENOSYS: 'it has no handler for this signal, and Windows itself knows only how to end a process',
+  ENOTDIR: 'a part of the path is not a directory',
+  ENOSYS:
+    'it has no handler for this signal, and all that Windows itself can do is terminate a process',
   EPERM: 'operation not permitted',
   EPROTO: 'what answers on its pipe is not its signal handler',
   EROFS: 'the file system is read-only',
@@ -331,6 +334,14 @@ export function explainSystemError(
   return explanation === undefined ? code : `${code}: ${explanation}`;
 }
 
+/** For `special` above, about a file that was to be created: which directory does not exist. */
+export function missingDirectory(path: string): Readonly<Record<string, string>> {
+  const directory = dirname(resolve(path));
+  return existsSync(directory)
+    ? {}
+    : { ENOENT: `its directory '${printable(directory)}' does not exist` };
+}
+
 /** A `TypeError` with Node's code, saying what an argument must be and what it was. */
 export function invalidArgType(name: string, expected: string, actual: unknown): TypeError {
   return withCode(
@@ -341,9 +352,14 @@ export function invalidArgType(name: string, expected: string, actual: unknown):
 
 export function invalidArgValue(name: string, problem: string, actual: unknown): TypeError {
   return withCode(
-    new TypeError(`The argument "${name}" ${problem}. Received ${describe(actual)}`),
+    new TypeError(`The argument "${name}" ${sentence(problem)} Received ${describe(actual)}`),
     'ERR_INVALID_ARG_VALUE',
   );
+}
+
+/** With its full stop; one that ends in "did you mean …?" has its mark. */
+export function sentence(text: string): string {
+  return text.endsWith('?') ? text : `${text}.`;
 }
 
 export function outOfRange(name: string, expected: string, actual: unknown): RangeError {
@@ -352,6 +368,18 @@ export function outOfRange(name: string, expected: string, actual: unknown): Ran
       `The value of "${name}" is out of range. It must be ${expected}. Received ${describe(actual)}`,
     ),
     'ERR_OUT_OF_RANGE',
+  );
+}
+
+/** For a method or accessor used without its object. `member`: how it is used, as `handler.stop()`. */
+export function invalidThis(className: string, member: string, actual: unknown): TypeError {
+  const callback = member.endsWith('()') ? `, or () => ${member} as a callback` : '';
+  return withCode(
+    new TypeError(
+      `Value of "this" must be an instance of ${className}. Use ${member}${callback}. ` +
+        `Received ${describe(actual)}`,
+    ),
+    'ERR_INVALID_THIS',
   );
 }
 

@@ -21,6 +21,7 @@ import {
   explainSystemError,
   invalidArgType,
   invalidArgValue,
+  missingDirectory,
   printable,
 } from './errors';
 import { identify, isLeftEmpty } from './identity';
@@ -281,9 +282,9 @@ class Started {
 
   #endedEarly(problem: PidFileError | null): LaunchError {
     const { code, signal } = this.#exit ?? { code: null, signal: null };
-    const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
+    const how = signal === null ? `exited with code ${code}` : `was terminated by ${signal}`;
     return this.#failed(
-      `ended ${how} before it held '${this.#request.path}'`,
+      `${how} before it held '${this.#request.path}'`,
       'ERR_LAUNCH_ENDED',
       problem,
       {
@@ -295,7 +296,7 @@ class Started {
 
   #late(timeout: number, problem: PidFileError | null): LaunchError {
     return this.#failed(
-      `did not hold '${this.#request.path}' within ${timeout / 1000} s, and was ended`,
+      `did not hold '${this.#request.path}' within ${timeout / 1000} s and was terminated`,
       'ERR_LAUNCH_TIMEOUT',
       problem,
     );
@@ -345,10 +346,10 @@ const NOTHING_ELSE = {
 } as const;
 
 function notEnded(path: string, pids: readonly number[], cause: unknown): LaunchError {
-  const which = `process${pids.length === 1 ? '' : 'es'} ${pids.join(', ')}`;
+  const which = pids.length === 1 ? `process ${pids[0]} is` : `processes ${pids.join(', ')} are`;
   const message = cause instanceof Error ? cause.message : String(cause);
   return new LaunchError(
-    `Cannot end what was started: ${which}. It was to end because: ${message}`,
+    `Cannot terminate what was started: ${which} still running. The reason for terminating it: ${message}`,
     'ERR_LAUNCH_NOT_ENDED',
     { path, pids, cause },
   );
@@ -357,7 +358,7 @@ function notEnded(path: string, pids: readonly number[], cause: unknown): Launch
 /** It was free when this one was started. */
 function heldByOther(path: string, pid: number): PidFileError {
   return new PidFileError(
-    `'${path}' is held by process ${pid}, which was started by somebody else, or has left the session of what was started`,
+    `'${path}' is held by process ${pid}, which was not started here, or has left the session of what was started`,
     'ERR_PID_FILE_LOCKED',
     path,
     { pid },
@@ -635,19 +636,20 @@ function checkDirectory(cwd: string): void {
   } catch (error) {
     throw unusable('working directory', cwd, error as NodeJS.ErrnoException);
   }
-  throw new LaunchError(`Cannot use working directory '${cwd}': it is no directory`, 'ENOTDIR', {
+  throw new LaunchError(`Cannot use working directory '${cwd}': it is not a directory`, 'ENOTDIR', {
     path: cwd,
   });
 }
 
 const UNUSABLE = {
   EISDIR: 'it is a directory',
-  ENXIO: 'nobody reads from it',
+  ENXIO: 'it is a FIFO, and no process reads from it',
 };
 
 function unusable(what: string, path: string, error: NodeJS.ErrnoException): LaunchError {
   const { errno = 0, code = 'UNKNOWN', syscall } = error;
-  const why = explainSystemError(errno, UNUSABLE);
+  const missing = what === 'log file' ? missingDirectory(path) : {};
+  const why = explainSystemError(errno, { ...UNUSABLE, ...missing });
   return new LaunchError(`Cannot use ${what} '${path}': ${why}`, code, {
     errno,
     path,

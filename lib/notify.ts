@@ -32,9 +32,9 @@ export interface Notification {
 
 const EXPLANATIONS = {
   EAGAIN: 'it has not read its messages for a second',
-  ECONNREFUSED: 'nobody reads that socket',
+  ECONNREFUSED: 'no process reads from that socket',
   EMSGSIZE: 'the message is longer than 4096 bytes, which systemd would ignore',
-  EPROTOTYPE: 'it is no datagram socket',
+  EPROTOTYPE: 'it is not a datagram socket',
 };
 
 /** What is longer, systemd ignores as a whole (NOTIFY_BUFFER_MAX in its sources). */

@@ -2,7 +2,14 @@
 import { uptime } from 'node:os';
 import { resolve } from 'node:path';
 import { toPath } from './arguments';
-import { PidFileError, explainSystemError, illegalConstructor, systemErrorCode } from './errors';
+import {
+  PidFileError,
+  explainSystemError,
+  illegalConstructor,
+  invalidThis,
+  missingDirectory,
+  systemErrorCode,
+} from './errors';
 import { holdsLock, startedBefore, whyNot } from './identity';
 import {
   FileKind,
@@ -82,13 +89,21 @@ export class PidFile {
    * names it. Never throws; a second call does nothing.
    */
   release(): void {
+    PidFile.#require(this, 'pidFile.release()');
     this.#claim?.release();
     this.#claim = null;
   }
 
   /** As `release()`, for `using`. */
   [Symbol.dispose](): void {
+    PidFile.#require(this, 'pidFile[Symbol.dispose]()');
     this.release();
+  }
+
+  /** Throws when a method is called without its object. */
+  static #require(value: unknown, use: string): void {
+    const isPidFile = typeof value === 'object' && value !== null && #claim in value;
+    if (!isPidFile) throw invalidThis('PidFile', use, value);
   }
 }
 
@@ -256,7 +271,7 @@ function holderOf(path: string, report: FileReport): number | null {
 export function locked(path: string, pid: number | null): PidFileError {
   const holder = pid === null ? 'another process' : `process ${pid}`;
   return new PidFileError(
-    `'${path}' is held by ${holder}: the daemon runs already`,
+    `'${path}' is held by ${holder}: the daemon is already running`,
     'ERR_PID_FILE_LOCKED',
     path,
     { pid },
@@ -266,7 +281,7 @@ export function locked(path: string, pid: number | null): PidFileError {
 /** Not by another daemon: this process itself is between the two halves of a claim. */
 function beingClaimed(path: string): PidFileError {
   return new PidFileError(
-    `'${path}' is just being claimed by this process, by a start() or acquire() that has not ended`,
+    `'${path}' is being claimed by this process: a start() or acquire() has not returned yet`,
     'ERR_PID_FILE_LOCKED',
     path,
     { pid: process.pid },
@@ -285,7 +300,7 @@ function unwritable(path: string, { error: errno, syscall }: Failure): PidFileEr
   const code = systemErrorCode(errno);
   if (code === 'EISDIR') return invalid(path, 'it is a directory');
   return new PidFileError(
-    `Cannot write PID file '${path}': ${explainSystemError(errno)}`,
+    `Cannot write PID file '${path}': ${explainSystemError(errno, missingDirectory(path))}`,
     code,
     path,
     { errno, syscall },
@@ -308,7 +323,7 @@ function isOlderThanBoot(report: FileReport): boolean {
 
 function undecided(path: string, pid: number, { error: errno, syscall }: Failure): PidFileError {
   return new PidFileError(
-    `Cannot tell whether process ${pid} of PID file '${path}' runs: ${explainSystemError(errno)}. ` +
+    `Cannot tell whether process ${pid} of PID file '${path}' is running: ${explainSystemError(errno)}. ` +
       'The file was left as it is',
     systemErrorCode(errno),
     path,

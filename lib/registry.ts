@@ -143,7 +143,7 @@ export class Registry {
 
   /** The process ends by `signum` that long from now. */
   limitExit(milliseconds: number, signum: number, extend: boolean): void {
-    this.#startThreads('watch over the exit');
+    this.#startThreads('limit the time to exit');
     this.native.nameSignal(signum, signalName(signum));
     this.native.setExitLimit(milliseconds, signum, extend);
   }
@@ -155,7 +155,7 @@ export class Registry {
 
   /** The process ends that long after the signal that has begun the shutdown, or after now. */
   beginShutdown(shutdown: object, milliseconds: number): void {
-    this.#startThreads('watch over the shutdown');
+    this.#startThreads('limit the time of the shutdown');
     this.#shutdowns.set(shutdown, '');
     this.native.beginShutdown(milliseconds);
   }
@@ -375,7 +375,7 @@ export class Registry {
     const name = signalName(signum);
     this.#warn(
       'DAEMONIKER_LISTENERS_NOT_CALLED',
-      `Listeners of process.on('${name}') are not called, because a SignalHandler1 has ${name}. ` +
+      `Listeners of process.on('${name}') are not called, because a SignalHandler1 handles ${name}. ` +
         'To have them called after its handler, give it { listeners: true }',
     );
   }
@@ -389,7 +389,7 @@ export class Registry {
     this.#warn(
       'DAEMONIKER_UNREACHABLE',
       `send() cannot reach the handlers of this process: ${explainSystemError(error, NO_PIPE)}. ` +
-        'They get the other signals, and the pipe is tried again each second',
+        'They still get all other signals, and the pipe is tried again every second',
     );
   }
 
@@ -544,8 +544,8 @@ export class Registry {
 const NO_PIPE = {
   EADDRINUSE: 'another process has taken the name of its pipe, and send() will fail with EPROTO',
   EPERM:
-    'Windows lets it have no pipe (a process in an AppContainer has none), and send() will end it ' +
-    'as a process without handlers',
+    'Windows allows it no pipe (it runs in an AppContainer), and send() will terminate it like a ' +
+    'process without handlers',
 };
 
 /** A listener, perhaps in the wrapper that once() makes. */

@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { inspect } from 'node:util';
-import { didYouMean, toBoolean, toMilliseconds, toOptions } from './arguments';
+import { toBoolean, toMilliseconds, toOptions } from './arguments';
 import {
   publishHookBegin,
   publishHookEnd,
@@ -14,7 +14,7 @@ import { OURS, raise, someoneListens } from './ending';
 import { SignalError, invalidArgType, invalidArgValue, printable, quote } from './errors';
 import { notifyStopping } from './notify';
 import { registry } from './registry';
-import { ReceivedSignal, SIGNAL_NAMES, findSignum, whyNotHandled } from './signals';
+import { ReceivedSignal, didYouMeanSignal, findSignum, whyNotHandled } from './signals';
 
 /** What a shutdown is like; see {@link SignalHandlerOptions.shutdown}. */
 export interface ShutdownOptions {
@@ -94,7 +94,7 @@ export function toShutdownPlan(value: unknown): ShutdownPlan | null {
     if (signums.has(signum)) continue;
     throw invalidArgValue(
       'options.shutdown.again',
-      'may only hold what signals holds',
+      'may only name signals that options.shutdown.signals names',
       options.again,
     );
   }
@@ -120,7 +120,7 @@ function toSignums(option: string, value: unknown): Set<number> {
 export function toHandledSignum(name: string, signal: unknown): number {
   const signum = signal === 0 ? undefined : findSignum(signal);
   if (signum === undefined || signum === 0) {
-    const hint = typeof signal === 'string' ? didYouMean(signal, SIGNAL_NAMES) : '';
+    const hint = typeof signal === 'string' ? didYouMeanSignal(signal) : '';
     throw invalidArgValue(name, `must be the name of a signal of this system${hint}`, signal);
   }
   const reason = whyNotHandled(signum);
@@ -173,7 +173,7 @@ export class Shutdown {
     };
     if (this.#isOver) {
       throw new SignalError(
-        `The hook ${quote(name)} comes too late: all hooks have run`,
+        `Cannot add the shutdown hook ${quote(name)}: all hooks have already run`,
         'ERR_SHUTDOWN_OVER',
       );
     }
@@ -274,7 +274,9 @@ export class Shutdown {
       tell(`daemoniker: shutdown hook ${quote(name)} failed: ${inspect(error)}\n`);
     }
     if (isLate) {
-      tell(`daemoniker: shutdown hook ${quote(name)} takes longer than ${timeout} ms; going on\n`);
+      tell(
+        `daemoniker: shutdown hook ${quote(name)} is taking longer than ${timeout} ms; continuing without it\n`,
+      );
     }
     this.#hasFailed ||= isLate || 'error' in outcome;
     publishHookEnd(message, { isLate, ...outcome });

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { AsyncResource } from 'node:async_hooks';
 import { inspect, type InspectOptions } from 'node:util';
 import { toBoolean, toMilliseconds, toOptions, toPath } from './arguments';
-import { SignalError, invalidArgType, invalidArgValue } from './errors';
+import { SignalError, invalidArgType, invalidArgValue, invalidThis } from './errors';
 import { raise } from './ending';
 import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
 import { keepWatchdogQuiet } from './notify';
@@ -21,7 +21,15 @@ import {
   type ShutdownOptions,
   type ShutdownPlan,
 } from './shutdown';
-import { SIGNAL_CLASSES, SIGTERM, classOf, type ReceivedSignal } from './signals';
+import {
+  SIGNAL_CLASSES,
+  SIGNAL_NAMES,
+  SIGTERM,
+  classOf,
+  findSignum,
+  whyNotHandled,
+  type ReceivedSignal,
+} from './signals';
 import { toAbortSignal, toDuration } from './waiting';
 
 /**
@@ -235,7 +243,7 @@ class HandlerState implements Receiver {
   /** An async_hooks hook may run in there, and start it again. */
   #onlyOnce<Result>(begin: () => Result): Result {
     if (this.runs || this.#isStarting) {
-      throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
+      throw new SignalError('This SignalHandler1 is already running', 'ERR_HANDLER_RUNNING');
     }
     requireMainThread('start');
     answerServiceManager();
@@ -274,7 +282,10 @@ class HandlerState implements Receiver {
     const stopped = new AbortController();
     this.#giveUp = () => {
       stopped.abort(
-        new SignalError('stop() was called while start() waited', 'ERR_HANDLER_STOPPED'),
+        new SignalError(
+          'stop() was called while start() was waiting for the PID file',
+          'ERR_HANDLER_STOPPED',
+        ),
       );
     };
     try {
@@ -464,12 +475,20 @@ function requireMainThread(method: string): void {
   if (isMainThread()) return;
   throw new SignalError(
     `SignalHandler1.${method}() works on the main thread only: signals belong to the process, ` +
-      'not to a worker',
+      'not to a worker thread',
     'ERR_NOT_MAIN_THREAD',
   );
 }
 
 const STATE = Symbol('state');
+
+/** Throws when a method or accessor is used without its object. `member`: as in `handler.member`. */
+function stateOf(handler: SignalHandler1, member: string): HandlerState {
+  const state = (handler as Partial<SignalHandler1> | null | undefined)?.[STATE];
+  if (state !== undefined) return state;
+  const use = member.startsWith('[') ? `handler${member}` : `handler.${member}`;
+  throw invalidThis('SignalHandler1', use, handler);
+}
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the accessors below
 export interface SignalHandler1 {
@@ -557,7 +576,7 @@ export class SignalHandler1 {
       if (plan?.signums.has(signum) === true) {
         throw invalidArgValue(
           name,
-          'must be left out, because the signal begins the shutdown',
+          'must be left out, because this signal begins the shutdown',
           handler,
         );
       }
@@ -571,7 +590,7 @@ export class SignalHandler1 {
 
   /** The path of the PID file as it was given, or `null`. */
   get pidFile(): string | null {
-    return this[STATE].pidFile;
+    return stateOf(this, 'pidFile').pidFile;
   }
 
   /**
@@ -579,7 +598,7 @@ export class SignalHandler1 {
    * the error (`errors: true`), or what {@link SignalHandler1.shutDown} was given.
    */
   get abortSignal(): AbortSignal {
-    return this[STATE].shutdown.abortSignal;
+    return stateOf(this, 'abortSignal').shutdown.abortSignal;
   }
 
   /**
@@ -587,7 +606,7 @@ export class SignalHandler1 {
    * handler should read it before its first `await`: afterwards it may be the next signal.
    */
   get received(): ReceivedSignal | null {
-    return this[STATE].received;
+    return stateOf(this, 'received').received;
   }
 
   /**
@@ -624,7 +643,7 @@ export class SignalHandler1 {
   start(options: StartOptions): Promise<this>;
   start(options?: StartOptions): this | Promise<this> {
     if (options !== undefined) return startWithin(this, options);
-    this[STATE].start();
+    stateOf(this, 'start()').start();
     return this;
   }
 
@@ -634,7 +653,7 @@ export class SignalHandler1 {
    * nothing when it does not run. Called automatically when the process exits.
    */
   stop(): void {
-    this[STATE].stop();
+    stateOf(this, 'stop()').stop();
   }
 
   /**
@@ -644,7 +663,7 @@ export class SignalHandler1 {
    * @throws TypeError `ERR_INVALID_ARG_VALUE`
    */
   getHandler(signal: NodeJS.Signals | number): SignalCallable | undefined {
-    return this[STATE].getHandler(toHandledSignum('signal', signal));
+    return stateOf(this, 'getHandler()').getHandler(toHandledSignum('signal', signal));
   }
 
   /**
@@ -657,7 +676,7 @@ export class SignalHandler1 {
    *   process can handle)
    */
   setHandler(signal: NodeJS.Signals | number, handler: SignalCallable | null): void {
-    this[STATE].setHandler('handler', toHandledSignum('signal', signal), handler);
+    stateOf(this, 'setHandler()').setHandler('handler', toHandledSignum('signal', signal), handler);
   }
 
   /**
@@ -682,7 +701,7 @@ export class SignalHandler1 {
    * ```
    */
   onShutdown(name: string, hook: ShutdownHook, options?: ShutdownHookOptions): () => void {
-    return this[STATE].shutdown.add(name, hook, options);
+    return stateOf(this, 'onShutdown()').shutdown.add(name, hook, options);
   }
 
   /**
@@ -696,18 +715,21 @@ export class SignalHandler1 {
    *   process handles its signals), or `EAGAIN` (no thread left).
    */
   shutDown(reason?: unknown): Promise<void> {
+    const { shutdown } = stateOf(this, 'shutDown()');
     requireMainThread('shutDown');
-    return this[STATE].shutdown.begin(reason);
+    return shutdown.begin(reason);
   }
 
   /** Runs the hooks as `shutDown()`, without the exit, and stops; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this[STATE].shutdown.beginWithoutExit(isMainThread());
+    const { shutdown } = stateOf(this, '[Symbol.asyncDispose]()');
+    await shutdown.beginWithoutExit(isMainThread());
     this.stop();
   }
 
   /** As `stop()`, for `using`. */
   [Symbol.dispose](): void {
+    stateOf(this, '[Symbol.dispose]()');
     this.stop();
   }
 
@@ -727,7 +749,7 @@ export class SignalHandler1 {
    * @returns this handler
    */
   ref(): this {
-    this[STATE].setReferenced(true);
+    stateOf(this, 'ref()').setReferenced(true);
     return this;
   }
 
@@ -737,7 +759,7 @@ export class SignalHandler1 {
    * @returns this handler
    */
   unref(): this {
-    this[STATE].setReferenced(false);
+    stateOf(this, 'unref()').setReferenced(false);
     return this;
   }
 
@@ -769,6 +791,7 @@ export class SignalHandler1 {
    * ```
    */
   exitWithin(milliseconds: number | null, options?: ExitWithinOptions): void {
+    const state = stateOf(this, 'exitWithin()');
     requireMainThread('exitWithin');
     const { extend } = toOptions<ExitWithinOptions>(options, ['extend']);
     const replaces = toBoolean('options.extend', extend, false);
@@ -777,7 +800,7 @@ export class SignalHandler1 {
       return;
     }
     const limit = toMilliseconds('milliseconds', milliseconds, 'of type number, or null');
-    registry.limitExit(limit, this.received?.signum ?? SIGTERM.SIGNUM, replaces);
+    registry.limitExit(limit, state.received?.signum ?? SIGTERM.SIGNUM, replaces);
   }
 }
 
@@ -786,7 +809,7 @@ for (const name of HANDLER_NAMES) {
     configurable: true,
     enumerable: true,
     get(this: SignalHandler1) {
-      return this[STATE].getHandler(SIGNAL_CLASSES[name].SIGNUM);
+      return stateOf(this, name).getHandler(SIGNAL_CLASSES[name].SIGNUM);
     },
     set(this: SignalHandler1, handler: unknown) {
       setNamed(this, name, handler);
@@ -794,25 +817,65 @@ for (const name of HANDLER_NAMES) {
   });
 }
 
+// Without these, `handler.sighup = …` would set a property that nothing looks at. The types do not
+// have them, and they are not enumerable.
+for (const signal of SIGNAL_NAMES) {
+  for (const name of [signal.toLowerCase(), signal].filter(isSignalsProperty)) {
+    Object.defineProperty(SignalHandler1.prototype, name, {
+      configurable: true,
+      enumerable: false,
+      get: () => undefined,
+      set(handler: unknown) {
+        refuseProperty(name, handler);
+      },
+    });
+  }
+}
+
+function isHandlerName(name: string | symbol): name is HandlerName {
+  return (HANDLER_NAMES as (string | symbol)[]).includes(name);
+}
+
+function isSignalsProperty(name: string | symbol): name is string {
+  if (typeof name !== 'string') return false;
+  const isOneCase = name === name.toUpperCase() || name === name.toLowerCase();
+  return isOneCase && !isHandlerName(name) && SIGNAL_NAMES.includes(name.toUpperCase());
+}
+
+function refuseProperty(name: string, handler: unknown): never {
+  const advice = adviceOn(name, (signal) => `use handler.setHandler('${signal}', …)`);
+  throw invalidArgValue(name, `is not a property that takes a handler; ${advice}`, handler);
+}
+
+/** What to write in place of a property or option such as `sighup` or `SIGTERM`. */
+function adviceOn(name: string, forOthers: (signal: string) => string): string {
+  const lower = name.toLowerCase();
+  if (isHandlerName(lower)) return `did you mean ${lower}?`;
+  const signal = name.toUpperCase();
+  const reason = whyNotHandled(findSignum(signal) ?? 0);
+  return reason === undefined ? forOthers(signal) : `${signal} cannot have a handler: ${reason}`;
+}
+
 function setNamed(handler: SignalHandler1, name: HandlerName, value: unknown): void {
-  handler[STATE].setHandler(name, SIGNAL_CLASSES[name].SIGNUM, value);
+  stateOf(handler, name).setHandler(name, SIGNAL_CLASSES[name].SIGNUM, value);
 }
 
 async function startWithin<H extends SignalHandler1>(
   handler: H,
   options: StartOptions,
 ): Promise<H> {
+  const state = stateOf(handler, 'start()');
   const { wait, abortSignal } = toOptions<StartOptions>(options, ['wait', 'abortSignal']);
   const milliseconds = toDuration('options.wait', wait);
   const giveUp = toAbortSignal(abortSignal);
   giveUp?.throwIfAborted();
-  await handler[STATE].startWithin(milliseconds, giveUp);
+  await state.startWithin(milliseconds, giveUp);
   return handler;
 }
 
 function deleteProperty(handler: SignalHandler1, property: string | symbol): boolean {
-  if ((HANDLER_NAMES as (string | symbol)[]).includes(property)) {
-    setNamed(handler, property as HandlerName, undefined);
+  if (isHandlerName(property)) {
+    setNamed(handler, property, undefined);
     return true;
   }
   return Reflect.deleteProperty(handler, property);
@@ -823,7 +886,11 @@ function defineProperty(
   property: string | symbol,
   descriptor: PropertyDescriptor,
 ): boolean {
-  if (!(HANDLER_NAMES as (string | symbol)[]).includes(property)) {
+  if (!isHandlerName(property)) {
+    // A field of a class, which to its author is an assignment.
+    if (isSignalsProperty(property) && typeof descriptor.value === 'function') {
+      refuseProperty(property, descriptor.value);
+    }
     return Reflect.defineProperty(handler, property, descriptor);
   }
   // It stays an accessor that `delete` undoes.
@@ -831,7 +898,7 @@ function defineProperty(
   if (!canBe || !Reflect.isExtensible(handler)) return false;
   // A field that is only declared (TypeScript's useDefineForClassFields) says nothing.
   if (descriptor.value === undefined) return true;
-  setNamed(handler, property as HandlerName, descriptor.value);
+  setNamed(handler, property, descriptor.value);
   return true;
 }
 
@@ -879,6 +946,11 @@ function toHandlersAndOptions(
   }
   for (const [name, value] of Object.entries({ sigterm, sigabrt })) {
     if (value !== undefined) throw invalidArgType(name, 'left out after an options object', value);
+  }
+  for (const key of Object.keys(sigint).filter(isSignalsProperty)) {
+    const advice = adviceOn(key, (signal) => `use the option signals: { ${signal}: … }`);
+    const given = (sigint as Readonly<Record<string, unknown>>)[key];
+    throw invalidArgValue(`options.${key}`, `is unknown; ${advice}`, given);
   }
   return toOptions<SignalHandlerOptions>(sigint, OPTIONS);
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { types } from 'node:util';
-import { DaemonikerException, SignalError, describe, nameAfterClass } from './errors';
+import { didYouMean, isAbortSignal } from './arguments';
+import { DaemonikerException, SignalError, describe, invalidThis, nameAfterClass } from './errors';
 import { native } from './native';
 
 /**
@@ -96,6 +97,9 @@ export class ReceivedSignal extends DaemonikerException {
 
   /** `Number(SIGINT)` is the signal's number, `String(SIGINT)` its name. */
   static [Symbol.toPrimitive](hint: string): number | string {
+    if (typeof this !== 'function') {
+      throw invalidThis('typeof ReceivedSignal', 'SIGTERM[Symbol.toPrimitive]()', this);
+    }
     return hint === 'string' ? this.name : this.SIGNUM;
   }
 
@@ -134,21 +138,34 @@ export class ReceivedSignal extends DaemonikerException {
     });
   }
 
-  /** What a log of JSON lines should show. */
+  /**
+   * A plain object with all the details, for logs and for other threads and processes. Pass it to
+   * `structuredClone()`, `postMessage()`, and `process.send()` with advanced serialization: of an error
+   * itself they copy the message and the stack only.
+   */
   toJSON(): object {
+    requireSignal(this, 'received.toJSON()');
     const { name, message, signum, sender, origin, count, receivedAt } = this;
     return { name, message, signum, sender, origin, count, receivedAt };
   }
 
   /** As on the class. */
   get SIGNUM(): number {
+    requireSignal(this, 'received.SIGNUM');
     return (this.constructor as typeof ReceivedSignal).SIGNUM;
   }
 
   /** `Number(error)` is the signal's number. */
   [Symbol.toPrimitive](hint: string): number | string {
+    requireSignal(this, 'received[Symbol.toPrimitive]()');
     return hint === 'string' ? this.toString() : this.signum;
   }
+}
+
+/** Throws when a method is called without its object. The prototype is one, too. */
+function requireSignal(value: unknown, use: string): void {
+  if (value instanceof ReceivedSignal || value === ReceivedSignal.prototype) return;
+  throw invalidThis('ReceivedSignal', use, value);
 }
 
 /**
@@ -286,10 +303,40 @@ export function toSignum(signal: unknown): number {
   const signum = findSignum(signal);
   if (signum !== undefined) return signum;
   throw new SignalError(
-    `Unknown signal: ${describe(signal)}. Give a ReceivedSignal class or instance, ` +
-      "a name such as 'SIGTERM', or a number such as os.constants.signals.SIGTERM",
+    `Unknown signal: ${describe(signal)}${whatIsMeant(signal)}`,
     'ERR_UNKNOWN_SIGNAL',
   );
+}
+
+/** The end of the message about what is no signal: what to pass. */
+function whatIsMeant(signal: unknown): string {
+  if (typeof signal === 'string') {
+    const hint = /^\d+$/.test(signal)
+      ? `; did you mean the number ${signal}?`
+      : didYouMeanSignal(signal);
+    if (hint !== '') return hint;
+  }
+  if (isAbortSignal(signal)) {
+    return (
+      '. An AbortSignal cannot be sent to a process: to give up waiting, pass it as the option ' +
+      `abortSignal. As the signal, pass ${WHAT_TO_PASS}`
+    );
+  }
+  const isBare =
+    signal === ReceivedSignal || (signal instanceof ReceivedSignal && signal.signum === -1);
+  if (isBare) return `, which stands for no signal in particular. Pass ${WHAT_TO_PASS}`;
+  return `. Pass ${WHAT_TO_PASS}`;
+}
+
+const WHAT_TO_PASS =
+  "a class such as SIGTERM or an instance of it, a name such as 'SIGHUP', or a number such as " +
+  'os.constants.signals.SIGHUP';
+
+/** "; did you mean 'SIGTERM'?" for `sigterm`, `TERM` or `SIGTREM`; or nothing. */
+export function didYouMeanSignal(name: string): string {
+  if (name === '') return '';
+  const upper = name.toUpperCase();
+  return didYouMean(upper.startsWith('SIG') ? upper : `SIG${upper}`, SIGNAL_NAMES, "'");
 }
 
 function readSignum(signal: unknown): number | undefined {

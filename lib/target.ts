@@ -68,7 +68,7 @@ function openNamed(path: string, options: IdentifyOptions): OtherProcess {
     if (!isNumber) throw error;
     throw invalidArgValue(
       'target',
-      'is a path where there is no file; a process ID is a number',
+      'is the path of a file that does not exist; to mean a process ID, pass a number',
       path,
     );
   }

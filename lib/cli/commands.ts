@@ -115,8 +115,8 @@ async function attempt(
 /** What a program passes, as a shell says it. */
 function advise(message: string): string {
   return message
-    .replace('pass { insecure: true }', 'give --insecure')
-    .replace('pass { verify: false }', 'give --no-verify');
+    .replace('pass { insecure: true }', 'use --insecure')
+    .replace('pass { verify: false }', 'use --no-verify');
 }
 
 function sendTo(path: string, signum: number, { options }: Words, output: Output): number {
@@ -146,8 +146,8 @@ function stopAll(
     kill: options.has('kill'),
     ...trustOf(options),
   };
-  const then = request.kill ? ', then it is killed' : '';
-  output.waiting(paths, 'its process to end', seconds, then);
+  const then = request.kill ? ', then SIGKILL' : '';
+  output.waiting(paths, 'its process to exit', seconds, then);
   return forEach(paths, (path) =>
     attempt(path, output, async () => {
       try {
@@ -232,7 +232,7 @@ function start(request: StartRequest, output: Output): Promise<number> {
       const signal = error as NodeJS.Signals;
       output.failure(path, {
         code: 'ABORT_ERR',
-        message: `The start of '${path}' was interrupted by ${signal}; what was started has been ended`,
+        message: `The start of '${path}' was interrupted by ${signal}; what was started has been terminated`,
       });
       return 128 + constants.signals[signal];
     } finally {
@@ -275,14 +275,14 @@ async function tell(
     return 0;
   }
   if (outcome === 'timeout') {
-    const text = `process ${pid} still runs after ${seconds} s`;
+    const text = `process ${pid} is still running after ${seconds} s`;
     output.failedResult(path, { pid, outcome }, text);
     return FAILED;
   }
   const how = signal ?? (exitCode === null ? null : `exit code ${exitCode}`);
   const isForced = outcome === 'killed' && signum !== SIGKILL;
   const text = isForced
-    ? `process ${pid} did not end within ${seconds} s and was killed`
+    ? `process ${pid} did not exit within ${seconds} s and was killed`
     : outcome === 'killed'
       ? `process ${pid} was killed`
       : `process ${pid} has ended${how === null ? '' : ` (${how})`}`;

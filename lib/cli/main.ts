@@ -38,7 +38,7 @@ async function runCommand(words: readonly string[]): Promise<number> {
   }
   if (command === undefined) throw new UsageError('Which command?');
   if (options.has('json') && options.has('quiet')) {
-    throw new UsageError('--json and --quiet exclude each other', command);
+    throw new UsageError('--json and --quiet cannot be used together', command);
   }
   const style = options.has('json') ? 'json' : options.has('quiet') ? 'quiet' : 'text';
   const subject = command === 'service' ? 'service' : 'pidFile';

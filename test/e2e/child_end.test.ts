@@ -348,7 +348,7 @@ asRoot('with other users and namespaces', () => {
       expect(error).toMatchObject({ name: 'SignalError', code: 'EPERM', pid: daemon.pid });
       expect(error['message']).toBe(
         `Cannot signal process ${daemon.pid}: EPERM: operation not permitted; ` +
-          'it belongs to root, and this process to nobody',
+          'the process belongs to root, and this one to nobody',
       );
     }
     expect(await daemon.value('"alive"')).toBe('alive');

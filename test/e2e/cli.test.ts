@@ -127,7 +127,7 @@ describe('usage', () => {
     ],
     [['stop', 'x.pid', '--timeout'], '--timeout needs <seconds>.'],
     [['stop', 'x.pid', '--timeout', '--kill'], '--timeout needs <seconds>.'],
-    [['stop', 'x.pid', '--json', '--quiet'], '--json and --quiet exclude each other.'],
+    [['stop', 'x.pid', '--json', '--quiet'], '--json and --quiet cannot be used together.'],
     [['stop', 'x.pid', '--wrong\n'], 'Unknown option --wrong\\n.'],
   ])('a slip gets one line, with a hint: %p', async (args, problem) => {
     const { code, stdout, stderr } = await daemoniker(...args);
@@ -286,7 +286,7 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     chmodSync(pidFile, 0o666);
     const { code, stderr } = await daemoniker('status', pidFile);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/: stop would refuse: root does not trust .* give --insecure\n$/);
+    expect(stderr).toMatch(/: stop would refuse: root does not trust .* use --insecure\n$/);
     const json = await daemoniker('status', pidFile, '--json');
     expect(JSON.parse(json.stdout)).toMatchObject({ refusal: { code: 'ERR_PID_FILE_INSECURE' } });
     expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 1 });
@@ -578,7 +578,7 @@ describe('stop', () => {
     const words = [command, pidFile, '--quiet', '--timeout', '0.3', ...rest];
     expect(await daemoniker(...words)).toMatchObject({
       ...{ code: 1, stdout: '' },
-      stderr: `${pidFile}: process ${pid} still runs after 0.3 s\n`,
+      stderr: `${pidFile}: process ${pid} is still running after 0.3 s\n`,
     });
   });
 
@@ -638,8 +638,8 @@ describe('stop', () => {
     const { code, stdout, stderr } = await daemoniker('stop', pidFile, '--timeout', '1');
     expect({ code, stdout, stderr }).toEqual({
       code: 1,
-      stdout: `${pidFile}: process ${pid} still runs after 1 s\n`,
-      stderr: `${pidFile}: waiting for its process to end (1 s left)\n`,
+      stdout: `${pidFile}: process ${pid} is still running after 1 s\n`,
+      stderr: `${pidFile}: waiting for its process to exit (1 s left)\n`,
     });
   });
 
@@ -648,7 +648,7 @@ describe('stop', () => {
     const { code, stdout } = await daemoniker('stop', pidFile, '--timeout=0.1', '--kill');
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: `${pidFile}: process ${fixture.pid} did not end within 0.1 s and was killed\n`,
+      stdout: `${pidFile}: process ${fixture.pid} did not exit within 0.1 s and was killed\n`,
     });
     await fixture.end();
   });
@@ -694,7 +694,7 @@ describe('stop', () => {
   test('what a killed daemon has left is not running, whoever has its number; status says why', async () => {
     const fixture = await daemon({}, join(directory, 'other.pid'));
     writeFileSync(pidFile, contentHeldBy(fixture.pid));
-    const why = `${pidFile}: not running (nobody holds the file any more; process ${fixture.pid} is another one)\n`;
+    const why = `${pidFile}: not running (no process holds the file any more; process ${fixture.pid} is unrelated)\n`;
     expect(await daemoniker('status', pidFile)).toMatchObject({ code: 1, stdout: why });
     expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 0, stdout: why });
     expect(isAlive(fixture.pid)).toBe(true);
@@ -736,7 +736,7 @@ onUnix('start, interrupted', () => {
     expect(await command.end()).toEqual({
       ...{ code, signal: null, stdout: '' },
       stderr: expect.stringContaining(
-        `'${pidFile}' was interrupted by ${signal}; what was started has been ended\n`,
+        `'${pidFile}' was interrupted by ${signal}; what was started has been terminated\n`,
       ) as string,
     });
     expect(isAlive(pid())).toBe(false);
@@ -802,7 +802,7 @@ test('a process that hardly is a daemon is not signalled, and the message says h
   writeFileSync(pidFile, `${process.pid}\n`); // an ancestor of the command
   const refused = await daemoniker('send', pidFile, '0');
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toMatch(/an ancestor of this process.*give --no-verify/);
+  expect(refused.stderr).toMatch(/an ancestor of this process.*use --no-verify/);
   expect((await daemoniker('status', pidFile)).code).toBe(4);
   expect((await daemoniker('send', pidFile, '0', '--no-verify')).code).toBe(0);
 });
@@ -865,7 +865,7 @@ withCommand(
     const { code, stdout } = await onTerminal({}, 'stop', pidFile, '--timeout', '1');
     expect(code).toBe(1);
     const [shown, wiped] = stdout.split('(1 s left)');
-    expect(shown).toContain('waiting for its process to end');
-    expect(wiped).toMatch(/^\r.*still runs/);
+    expect(shown).toContain('waiting for its process to exit');
+    expect(wiped).toMatch(/^\r.*is still running/);
   });
 });

@@ -40,7 +40,7 @@ test.each([
   expect(performance.now() - begun).toBeGreaterThanOrEqual(199);
   // What is open only if the loop is free, the runtime tells, and it does so in time.
   expect(stderr).toMatch(
-    /^daemoniker: the process did not exit within 200 ms; ending it by SIGTERM(; still open: .+)?$/m,
+    /^daemoniker: the process did not exit within 200 ms; terminating it with SIGTERM(; still open: .+)?$/m,
   );
 });
 
@@ -54,7 +54,7 @@ async function lastLines(code: string, expected: RegExp): Promise<string> {
   return stderr;
 }
 
-const LATE = 'daemoniker: the process did not exit within 200 ms; ending it by SIGTERM';
+const LATE = 'daemoniker: the process did not exit within 200 ms; terminating it with SIGTERM';
 
 onNode('an exit that is late', () => {
   test.each([

@@ -384,7 +384,7 @@ onUnix('on Unix', () => {
       expect(await daemon.error(START, path)).toMatchObject({
         code: 'ERR_PID_FILE_INVALID',
         path,
-        message: expect.stringContaining('no regular file') as unknown,
+        message: expect.stringContaining('not a regular file') as unknown,
       });
     }
   });

@@ -281,7 +281,7 @@ onWindows('a service', () => {
     expect(error).toMatchObject({
       code: 'ERR_SERVICE_ENDED',
       exitCode: 1,
-      message: expect.stringContaining('has ended instead of running (exit code 1)') as string,
+      message: expect.stringContaining('ended during its start (exit code 1)') as string,
     });
   });
 

@@ -194,7 +194,7 @@ describe('pm2 reload, cluster mode', () => {
     await eventually('it holds the PID file', () => events().includes('holds'));
     await pm2('reload', 'app');
     await eventually('the old one has exited', () => events().includes('exits'));
-    expect(readFileSync(errors, 'utf8')).toContain('the daemon runs already');
+    expect(readFileSync(errors, 'utf8')).toContain('the daemon is already running');
     expect((await app()).pm2_env.status).toBe('online');
     expect(ping(join(directory, 'server-0.pid'))).toBe(false);
   });
