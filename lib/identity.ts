@@ -1,5 +1,12 @@
 // Is this process the one that the PID file means?
-import { PidFileError, explainSystemError, systemErrorCode, type SignalError } from './errors';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import {
+  PidFileError,
+  explainSystemError,
+  printable,
+  systemErrorCode,
+  type SignalError,
+} from './errors';
 import {
   Holds,
   LockState,
@@ -227,11 +234,21 @@ function refuseInsecure(path: string, report: FileReport, pid: number): void {
 
 function unreadable(path: string, errno: number, syscall: string): PidFileError {
   return new PidFileError(
-    `Cannot read PID file '${path}': ${explainSystemError(errno)}`,
+    `Cannot read PID file '${path}': ${explainSystemError(errno, relativeTo(path))}`,
     systemErrorCode(errno),
     path,
     { errno, syscall },
   );
+}
+
+/** Where a relative path was looked up: seldom where its user thinks, if nothing is there. */
+function relativeTo(path: string): Readonly<Record<string, string>> {
+  if (isAbsolute(path)) return {};
+  try {
+    return { ENOENT: `there is no such file in '${printable(dirname(resolve(path)))}'` };
+  } catch {
+    return {}; // the working directory itself is gone
+  }
 }
 
 function time(milliseconds: number): string {

@@ -659,7 +659,7 @@ function unusable(what: string, path: string, error: NodeJS.ErrnoException): Lau
 
 const NOT_STARTED = {
   ENOENT: 'no such command',
-  EACCES: 'it may not be executed',
+  EACCES: 'this user may not execute it',
   EINVAL: 'a .cmd or .bat file needs a shell on Windows (cmd.exe, /d, /c)',
   E2BIG: 'its arguments and its environment are too long',
 };

@@ -7,7 +7,8 @@ import { checkStart, defaultLog, launch, type LaunchOptions } from '../launch';
 import { send } from '../send';
 import { signalName } from '../signals';
 import { terminate, type Termination } from '../terminate';
-import { atLeastOne, atMost, parseSignal, parseTimeout, pidFiles, type Words } from './arguments';
+import { atLeastOne, atMost, isSignal, parseSignal, parseTimeout, pidFiles } from './arguments';
+import type { Words } from './arguments';
 import { examine, successor, supervisorOf, type Status } from './examine';
 import type { Output, Tone } from './output';
 import { service } from './service';
@@ -30,6 +31,9 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
       'send',
       words.operands,
     );
+    if (isSignal(path) && !isSignal(signal) && given === undefined) {
+      throw new UsageError(`Put the PID file first: daemoniker send ${signal} ${path}`, 'send');
+    }
     const signum = parseSignal('send', signal);
     return attempt(path, output, () => sendTo(path, signum, words, output));
   },
@@ -94,6 +98,11 @@ async function attempt(
   try {
     return await run();
   } catch (error) {
+    if (isNoFile(error, path)) {
+      const message = `There is no PID file '${path}'. Name a PID file here, not a process ID`;
+      output.failure(path, { code: 'ENOENT', message });
+      return FAILED;
+    }
     if (!(error instanceof DaemonikerException)) throw error;
     if (error instanceof LaunchError) {
       const { code, message, exitCode = null, signal = null, stderr = null } = error;
@@ -110,6 +119,11 @@ async function attempt(
     }
     return FAILED;
   }
+}
+
+/** A number is the path of a file here, too. */
+function isNoFile(error: unknown, path: string): boolean {
+  return /^\d+$/.test(path) && (error as { code?: unknown }).code === 'ERR_INVALID_ARG_VALUE';
 }
 
 /** What a program passes, as a shell says it. */
@@ -182,7 +196,7 @@ function toStart(name: 'start' | 'restart', words: Words): StartRequest {
       name,
     );
   }
-  if (others[0] !== undefined) throw new UsageError(`Unexpected '${others[0]}'`, name);
+  if (others[0] !== undefined) throw new UsageError(`Unexpected argument '${others[0]}'`, name);
   const [command, ...args] = rest;
   if (command === undefined || command === '') {
     throw new UsageError(`'${name}' needs a command after --`, name);

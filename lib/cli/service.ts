@@ -59,7 +59,7 @@ function toRequest({ operands, rest, options }: Words): { action: Action; name: 
     throw new UsageError(
       action === 'install'
         ? `Put -- before the command: daemoniker service install ${name} -- ${operands.slice(2).join(' ')}`
-        : `Unexpected '${superfluous}'`,
+        : `Unexpected argument '${superfluous}'`,
       'service',
     );
   }

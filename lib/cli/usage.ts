@@ -30,7 +30,7 @@ export const OPTIONS = {
     argument: '<seconds>',
     text: `how long to wait, up to ${LONGEST_TIMEOUT} (default: 10)`,
   },
-  kill: { text: 'if it is still running after that time, send SIGKILL' },
+  kill: { text: 'if it is still running then, send SIGKILL' },
   log: { argument: '<file>', text: 'append the output of the daemon to this file' },
   cwd: { argument: '<directory>', text: 'start the daemon in this directory (default: here)' },
   'no-verify': { text: 'signal whichever process has that PID now' },
@@ -146,10 +146,14 @@ export type CommandName = keyof typeof COMMANDS;
 
 export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
 
-/** Throws for anything that is no command. */
-export function toCommandName(word: string): CommandName {
+/** Throws for anything that is not a command. `others`: the words after it. */
+export function toCommandName(word: string, others: readonly string[] = []): CommandName {
   const found = COMMAND_NAMES.find((name) => name === word);
   if (found !== undefined) return found;
+  const later = COMMAND_NAMES.find((name) => name === others[0]);
+  if (later !== undefined) {
+    throw new UsageError(`Put the command first: daemoniker ${later} ${word}`, later);
+  }
   throw new UsageError(`Unknown command '${word}'${didYouMean(word, [...COMMAND_NAMES, 'help'])}`);
 }
 

@@ -25,7 +25,7 @@ export const EMULATED = [
     ],
   },
   {
-    what: 'send(): by name and number, to itself, never to an innocent; PID files that lock or do not',
+    what: 'send(): by name and number, to itself, never to an unrelated process; PID files that lock or do not',
     file: 'send_identity',
     tests: [
       'a process that started after the file was written has its number by chance ERR_PID_FILE_STALE with both times, and nothing is signalled',

@@ -327,7 +327,7 @@ describe('the target', () => {
     const error = await parent.error('send($0, 0)', String(parent.pid));
     // Not as for a PID file that is not there, which terminate() takes for a daemon that does not run.
     expect(error).toMatchObject({ isPidFileError: false, code: 'ERR_INVALID_ARG_VALUE' });
-    expect(error['message']).toContain('a process ID is a number');
+    expect(error['message']).toContain('to mean a process ID, pass a number');
     writeFileSync(join(directory, '4711'), `${parent.pid}\n`);
     await parent.value('send("4711", 0)');
   });

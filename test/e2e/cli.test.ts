@@ -48,7 +48,7 @@ async function deadDaemon(): Promise<number> {
 }
 
 /** A live process whose number stands in a file that is older than it. */
-async function innocent(settings: object = {}): Promise<Fixture> {
+async function unrelated(settings: object = {}): Promise<Fixture> {
   const fixture = await daemon(settings, join(directory, 'other.pid'));
   writeFileSync(pidFile, `${fixture.pid}\n`);
   const longAgo = new Date(Date.now() - 3_600_000);
@@ -91,13 +91,15 @@ describe('usage', () => {
   });
 
   test.each([
-    [[], 'Which command?'],
+    [[], 'No command given.'],
     [['frobnicate', 'x.pid'], "Unknown command 'frobnicate'."],
+    [['x.pid', 'stop'], 'Put the command first: daemoniker stop x.pid.'],
+    [['send', 'HUP', 'x.pid'], 'Put the PID file first: daemoniker send x.pid HUP.'],
     [['stpo', 'x.pid'], "Unknown command 'stpo'; did you mean stop?"],
     [['help', 'sotp'], "Unknown command 'sotp'; did you mean stop?"],
     [['help', '--json'], "'help' has no option --json."],
     [['-q', 'help', 'stop'], "'help' has no option -q."],
-    [['help', 'stop', 'help'], "Unexpected 'help'."],
+    [['help', 'stop', 'help'], "Unexpected argument 'help'."],
     [['toString', 'x.pid'], "Unknown command 'toString'."],
     [['send'], "'send' needs a PID file."],
     [['stop', ''], "'stop' needs a PID file."],
@@ -106,13 +108,13 @@ describe('usage', () => {
     [['send', 'x.pid', 'SIGTRM'], "Unknown signal 'SIGTRM'; did you mean SIGTERM?"],
     [['send', 'x.pid', '-HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
     [['send', 'x.pid', '999'], "Unknown signal '999'."],
-    [['send', 'x.pid', 'SIGTERM', 'more'], "Unexpected 'more'."],
-    [['send', '-HUP', 'x.pid', '-9'], "Unexpected '-9'."],
-    [['send', '-KILL', 'x.pid', '--signal', 'HUP'], "Unexpected '--signal'."],
-    [['send', '-s', 'KILL', 'x.pid', '-HUP'], "Unexpected '-HUP'."],
-    [['send', '-s', 'HUP', 'x.pid', 'KILL'], "Unexpected 'KILL'."],
+    [['send', 'x.pid', 'SIGTERM', 'more'], "Unexpected argument 'more'."],
+    [['send', '-HUP', 'x.pid', '-9'], "Unexpected argument '-9'."],
+    [['send', '-KILL', 'x.pid', '--signal', 'HUP'], "Unexpected argument '--signal'."],
+    [['send', '-s', 'KILL', 'x.pid', '-HUP'], "Unexpected argument '-HUP'."],
+    [['send', '-s', 'HUP', 'x.pid', 'KILL'], "Unexpected argument 'KILL'."],
     [['send', 'x.pid', '-s'], '-s needs <signal>.'],
-    [['send', '-HUP', 'x.pid', '9'], "Unexpected '9'."],
+    [['send', '-HUP', 'x.pid', '9'], "Unexpected argument '9'."],
     [['stop', 'x.pid', '-HUP'], "'stop' has no option -HUP; did you mean --signal HUP?"],
     [['stop', 'x.pid', '--signal', 'HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
     [['stop', 'x.pid', '--signal'], '--signal needs <signal>.'],
@@ -241,7 +243,7 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
           const { error, zombie } = native.describeProcess(pid, handle);
           if (error !== undefined || zombie) break;
         }
-        return { command: 'an innocent', user: 'somebody', suspended: false };
+        return { command: 'an unrelated process', user: 'somebody', suspended: false };
       };`,
     );
     const preloaded = [...RUNTIME, '--require', reuse, join(ROOT, 'dist', 'cli.js')];
@@ -301,7 +303,7 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
   });
 
   test('1: its number seems to belong to another process', async () => {
-    const { pid } = await innocent();
+    const { pid } = await unrelated();
     const { code, stdout } = await daemoniker('status', pidFile);
     expect(code).toBe(1);
     expect(stdout).toContain(`process ${pid} started after the file was written`);
@@ -309,7 +311,7 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
 
   test('1: why is not guessed from the name of the file', async () => {
     const misleading = join(directory, 'nobody holds.pid');
-    const { pid } = await innocent();
+    const { pid } = await unrelated();
     renameSync(pidFile, misleading);
     expect(await daemoniker('status', misleading)).toMatchObject({
       code: 1,
@@ -431,6 +433,26 @@ describe('send', () => {
     expect(stderr).toMatch(new RegExp(`^daemoniker: .*Process ${pid} .*no such process.*\n$`));
   });
 
+  test('a file that is not there: a relative path was looked up in this directory', async () => {
+    const { code, stderr } = await daemoniker('send', 'no-such-file.pid');
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      "daemoniker: Cannot read PID file 'no-such-file.pid': ENOENT: there is no such file in " +
+        `'${process.cwd()}'\n`,
+    );
+  });
+
+  test.each(['send', 'stop', 'reload'])(
+    '%s of a process ID says that it takes a file',
+    async (command) => {
+      const { code, stderr } = await daemoniker(command, '999999999');
+      expect(code).toBe(1);
+      expect(stderr).toBe(
+        "daemoniker: There is no PID file '999999999'. Name a PID file here, not a process ID\n",
+      );
+    },
+  );
+
   test('an error as JSON', async () => {
     const { code, stdout, stderr } = await daemoniker('send', '--json', pidFile);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
@@ -444,8 +466,8 @@ describe('send', () => {
     expect(JSON.parse(stdout)).toMatchObject({ pidFile: odd, error: { code: 'ENOENT' } });
   });
 
-  test('never to an innocent', async () => {
-    const fixture = await innocent();
+  test('never to an unrelated process', async () => {
+    const fixture = await unrelated();
     const { code, stderr } = await daemoniker('send', pidFile, 'SIGKILL');
     expect(code).toBe(1);
     expect(stderr).toMatch(/^daemoniker: .*Nothing was signalled.*\n$/);
@@ -679,7 +701,7 @@ describe('stop', () => {
   });
 
   test('a process that may be another one is left alone, and stop says why; --no-verify does not', async () => {
-    const fixture = await innocent({ sigterm: 'exit' });
+    const fixture = await unrelated({ sigterm: 'exit' });
     const { code, stdout } = await daemoniker('stop', pidFile);
     expect(code).toBe(0);
     expect(stdout).toContain(`process ${fixture.pid} started after the file was written`);

@@ -573,7 +573,7 @@ describe('from a shell', () => {
       'Put -- before the command: daemoniker start x.pid -- node daemon.js.',
     ],
     [['start', 'x.pid', '--'], "'start' needs a command after --."],
-    [['restart', 'x.pid', 'y', '--', 'node'], "Unexpected 'y'."],
+    [['restart', 'x.pid', 'y', '--', 'node'], "Unexpected argument 'y'."],
     [['start', '--', 'node'], "'start' needs a PID file."],
     [['start', 'x.pid', '--log', '--', 'node'], '--log needs <file>.'],
     [['start', 'x.pid', '--log=', '--', 'node'], '--log must not be empty.'],

@@ -424,7 +424,7 @@ describe('the command line of `daemoniker service`', () => {
     [['service'], 'one of install, remove, start, stop, status'],
     [['service', 'begin', 'x'], "not 'begin'"],
     [['service', 'start'], 'needs the name of a service'],
-    [['service', 'start', 'x', 'y'], "Unexpected 'y'"],
+    [['service', 'start', 'x', 'y'], "Unexpected argument 'y'"],
     [['service', 'start', 'x', '--', 'node'], 'takes no command'],
     [['service', 'stop', 'x', '--account', 'y'], 'no option --account'],
     [['service', 'install', 'x'], 'needs a command'],

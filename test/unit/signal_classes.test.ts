@@ -78,6 +78,47 @@ test('a log of JSON lines shows which signal it was and who sent it', () => {
   });
 });
 
+test('toJSON() survives what copies no more of an error than its message and stack', async () => {
+  const sender = { pid: 42, uid: 1000, command: 'kill' };
+  const received = new SIGTERM({ sender, origin: 'process', count: 2, receivedAt: new Date(0) });
+  const copy = structuredClone<unknown>(received);
+  expect(copy).toBeInstanceOf(Error);
+  expect(copy).not.toHaveProperty('signum');
+  expect(copy).not.toHaveProperty('sender');
+  const known = {
+    name: 'SIGTERM',
+    message: 'SIGTERM received from pid 42 (kill)',
+    signum: SIGTERM.SIGNUM,
+    sender,
+    origin: 'process',
+    count: 2,
+    receivedAt: new Date(0),
+  };
+  expect(structuredClone(received.toJSON())).toEqual(known);
+  const { port1, port2 } = new MessageChannel();
+  const posted = new Promise((resolve) => {
+    port2.onmessage = ({ data }) => resolve(data);
+  });
+  port1.postMessage(received.toJSON());
+  expect(await posted).toEqual(known);
+  port2.close();
+});
+
+test.each([
+  ['received.toJSON()', ReceivedSignal.prototype.toJSON],
+  ['received[Symbol.toPrimitive]()', ReceivedSignal.prototype[Symbol.toPrimitive]],
+  ['SIGTERM[Symbol.toPrimitive]()', ReceivedSignal[Symbol.toPrimitive]],
+  ['received.SIGNUM', Object.getOwnPropertyDescriptor(ReceivedSignal.prototype, 'SIGNUM')?.get],
+])('%s without its object is ERR_INVALID_THIS', (use, method) => {
+  expect(() => Reflect.apply(method as () => unknown, undefined, ['number'])).toThrow(
+    expect.objectContaining({
+      name: 'TypeError',
+      code: 'ERR_INVALID_THIS',
+      message: expect.stringContaining(use) as unknown,
+    }) as Error,
+  );
+});
+
 test('a bare ReceivedSignal has the number -1', () => {
   expect(ReceivedSignal.SIGNUM).toBe(-1);
   expect(new ReceivedSignal().SIGNUM).toBe(-1);
