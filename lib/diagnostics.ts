@@ -61,13 +61,15 @@ export interface WarningMessage {
  *
  * @example
  * ```ts
+ * // watch.ts
  * import { subscribe } from 'node:diagnostics_channel';
- * import type { SignalMessage } from 'daemoniker';
+ * import { SignalHandler1, type SignalMessage } from 'daemoniker';
  *
  * subscribe('daemoniker:signal', (message) => {
  *   const { received } = message as SignalMessage;
  *   console.log(received.name, 'from', received.sender?.command ?? 'unknown');
  * });
+ * new SignalHandler1('my.pid').start().ref();
  * ```
  */
 export interface DiagnosticsMessages {

@@ -8,7 +8,9 @@ import { getSystemErrorName, inspect } from 'node:util';
  *
  * @example
  * ```js
- * const { DaemonikerException, send } = require('daemoniker');
+ * // stop.mjs
+ * import { DaemonikerException, send } from 'daemoniker';
+ *
  * try {
  *   send('my.pid', 'SIGTERM');
  * } catch (error) {
@@ -103,12 +105,14 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  *
  * @example
  * ```js
- * const { SignalError, send } = require('daemoniker');
+ * // stop.mjs
+ * import { SignalError, send } from 'daemoniker';
+ *
  * try {
  *   send('my.pid', 'SIGTERM');
  * } catch (error) {
  *   if (!(error instanceof SignalError && error.code === 'ESRCH')) throw error;
- *   console.log(`process ${error.pid} is gone already`);
+ *   console.log(`process ${error.pid} is already gone`);
  * }
  * ```
  */
@@ -141,12 +145,14 @@ export class SignalError extends DaemonikerException {
  *
  * @example
  * ```js
- * const { NotifyError, notify } = require('daemoniker');
+ * // service.mjs
+ * import { NotifyError, notify } from 'daemoniker';
+ *
  * try {
  *   notify('READY=1');
  * } catch (error) {
  *   if (!(error instanceof NotifyError)) throw error;
- *   console.error(error.message); // and goes on: systemd will say that the start timed out
+ *   console.error(error.message); // continues; systemd will report that the start timed out
  * }
  * ```
  */
@@ -202,11 +208,15 @@ export type LaunchErrorCode =
  *
  * @example
  * ```js
- * const { LaunchError, launch } = require('daemoniker');
- * launch('my.pid', process.execPath, ['daemon.js']).catch((error) => {
+ * // launch.mjs
+ * import { LaunchError, launch } from 'daemoniker';
+ *
+ * try {
+ *   await launch('my.pid', process.execPath, ['daemon.mjs']);
+ * } catch (error) {
  *   if (!(error instanceof LaunchError)) throw error;
  *   console.error(error.code, error.exitCode, error.stderr);
- * });
+ * }
  * ```
  */
 export class LaunchError extends DaemonikerException {
@@ -266,9 +276,11 @@ export interface PidFileErrorDetails extends SystemErrorDetails {
  *
  * @example
  * ```js
- * const { PidFileError, SignalHandler1 } = require('daemoniker');
+ * // daemon.mjs
+ * import { PidFileError, SignalHandler1 } from 'daemoniker';
+ *
  * try {
- *   new SignalHandler1('my.pid').start();
+ *   new SignalHandler1('my.pid').start().ref();
  * } catch (error) {
  *   if (!(error instanceof PidFileError && error.code === 'ERR_PID_FILE_LOCKED')) throw error;
  *   console.error(`already running as process ${error.pid}`);

@@ -112,11 +112,11 @@ const TOLD_LINES = 20;
  *
  * @example
  * ```js
- * const { launch } = require('daemoniker');
- * launch('my.pid', process.execPath, ['daemon.js'], { stdout: 'my.log' }).then(
- *   ({ pid }) => console.log(`started as process ${pid}`),
- *   (error) => console.error(error.message),
- * );
+ * // launch.mjs
+ * import { launch } from 'daemoniker';
+ *
+ * const { pid } = await launch('my.pid', process.execPath, ['daemon.mjs'], { stdout: 'my.log' });
+ * console.log(`started as process ${pid}`);
  * ```
  */
 export async function launch(

@@ -61,8 +61,10 @@ const NAMES = ['ready', 'reloading', 'stopping', 'status', 'watchdog', 'extendTi
  *
  * @example
  * ```js
- * const { createServer } = require('node:http');
- * const { notify } = require('daemoniker');
+ * // service.mjs
+ * import { createServer } from 'node:http';
+ * import { notify } from 'daemoniker';
+ *
  * createServer().listen(8080, () => notify({ ready: true, status: 'listening on 8080' }));
  * ```
  */

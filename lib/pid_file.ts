@@ -44,9 +44,11 @@ const ACQUIRED = Symbol('acquired');
  *
  * @example
  * ```js
- * const { PidFile } = require('daemoniker');
+ * // job.mjs
+ * import { PidFile } from 'daemoniker';
+ *
  * const pidFile = PidFile.acquire('my.pid');
- * // only one process gets here
+ * // Only one process at a time gets here.
  * pidFile.release();
  * ```
  */

@@ -47,8 +47,10 @@ export interface SendOptions {
  *
  * @example
  * ```js
- * const { send, SIGTERM } = require('daemoniker');
- * send('/run/my-daemon.pid', SIGTERM);
+ * // stop.mjs
+ * import { SIGTERM, send } from 'daemoniker';
+ *
+ * send('my.pid', SIGTERM);
  * ```
  */
 export function send(target: SignalTarget, signal: SignalLike, options?: SendOptions): void {
@@ -80,8 +82,10 @@ export function send(target: SignalTarget, signal: SignalLike, options?: SendOpt
  *
  * @example
  * ```js
- * const { ping } = require('daemoniker');
- * console.log(ping('/run/my-daemon.pid') ? 'running' : 'stopped');
+ * // status.mjs
+ * import { ping } from 'daemoniker';
+ *
+ * console.log(ping('my.pid') ? 'running' : 'stopped');
  * ```
  */
 export function ping(pidFile: string | URL): boolean {

@@ -43,8 +43,10 @@ export type SignalCallable = (signum: number) => unknown;
  *
  * @example
  * ```js
- * const { IGNORE_SIGNAL, SignalHandler1 } = require('daemoniker');
- * const handler = new SignalHandler1(null, { sigint: IGNORE_SIGNAL }).start();
+ * // daemon.mjs
+ * import { IGNORE_SIGNAL, SignalHandler1 } from 'daemoniker';
+ *
+ * const handler = new SignalHandler1('my.pid', { sigint: IGNORE_SIGNAL }).start().ref();
  * console.log(handler.sigint === IGNORE_SIGNAL); // true
  * ```
  */
@@ -519,13 +521,16 @@ export interface SignalHandler1 {
  *
  * @example
  * ```js
- * const { SignalHandler1 } = require('daemoniker');
+ * // daemon.mjs
+ * import { SignalHandler1 } from 'daemoniker';
+ *
  * const handler = new SignalHandler1('my.pid', {
  *   sigterm: () => {
- *     console.log(handler.received?.message); // SIGTERM received from pid 42
+ *     console.log(handler.received?.message); // SIGTERM received from pid 42 (kill)
  *     process.exit();
  *   },
- * }).start();
+ * });
+ * handler.start().ref();
  * ```
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the accessors below
@@ -636,8 +641,12 @@ export class SignalHandler1 {
    *
    * @example
    * ```js
-   * const { SignalHandler1 } = require('daemoniker');
-   * new SignalHandler1('my.pid').start({ wait: 10_000 }).then(() => console.log('it is our turn'));
+   * // successor.mjs
+   * import { SignalHandler1 } from 'daemoniker';
+   *
+   * const handler = await new SignalHandler1('my.pid').start({ wait: 10_000 });
+   * handler.ref();
+   * console.log('the previous daemon has released the PID file');
    * ```
    */
   start(options: StartOptions): Promise<this>;
@@ -693,10 +702,12 @@ export class SignalHandler1 {
    *
    * @example
    * ```js
-   * const { createServer } = require('node:http');
-   * const { SignalHandler1 } = require('daemoniker');
+   * // server.mjs
+   * import { createServer } from 'node:http';
+   * import { SignalHandler1 } from 'daemoniker';
+   *
    * const server = createServer((request, response) => response.end('hello\n')).listen(8080);
-   * const handler = new SignalHandler1('server.pid', { shutdown: 10_000 }).start();
+   * const handler = new SignalHandler1('my.pid', { shutdown: 10_000 }).start();
    * handler.onShutdown('http', () => new Promise((resolve) => server.close(resolve)));
    * ```
    */
@@ -781,13 +792,16 @@ export class SignalHandler1 {
    *
    * @example
    * ```js
-   * const { SignalHandler1 } = require('daemoniker');
-   * const handler = new SignalHandler1(null, {
+   * // daemon.mjs
+   * import { SignalHandler1 } from 'daemoniker';
+   *
+   * const handler = new SignalHandler1('my.pid', {
    *   sigterm() {
    *     handler.exitWithin(5000);
-   *     setTimeout(() => process.exit(), 1000); // what a shutdown takes
+   *     setTimeout(() => process.exit(), 1000); // cleaning up
    *   },
-   * }).start();
+   * });
+   * handler.start().ref();
    * ```
    */
   exitWithin(milliseconds: number | null, options?: ExitWithinOptions): void {

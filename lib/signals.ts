@@ -78,13 +78,15 @@ export interface SignalDetails {
  *
  * @example
  * ```js
- * const { ReceivedSignal, SignalHandler1 } = require('daemoniker');
+ * // daemon.mjs
+ * import { ReceivedSignal, SignalHandler1 } from 'daemoniker';
+ *
  * process.on('uncaughtException', (error) => {
  *   if (!(error instanceof ReceivedSignal)) throw error;
  *   console.error(`${error.name} from ${error.sender?.command}, ${error.count} times`);
  *   process.exit(0);
  * });
- * new SignalHandler1(null).start(); // all three have the default handler, which raises
+ * new SignalHandler1('my.pid').start().ref(); // the default handlers raise
  * ```
  */
 export class ReceivedSignal extends DaemonikerException {
@@ -173,8 +175,10 @@ function requireSignal(value: unknown, use: string): void {
  *
  * @example
  * ```js
- * const { SIGINT, send } = require('daemoniker');
- * send('my.pid', SIGINT); // or new SIGINT(), or 'SIGINT', or 2
+ * // interrupt.mjs
+ * import { SIGINT, send } from 'daemoniker';
+ *
+ * send('my.pid', SIGINT); // or new SIGINT(), 'SIGINT', 2
  * ```
  */
 export class SIGINT extends ReceivedSignal {
@@ -192,7 +196,9 @@ export class SIGINT extends ReceivedSignal {
  *
  * @example
  * ```js
- * const { SIGTERM } = require('daemoniker');
+ * // number.mjs
+ * import { SIGTERM } from 'daemoniker';
+ *
  * console.log(SIGTERM.SIGNUM, Number(SIGTERM)); // 15 15
  * ```
  */
@@ -211,12 +217,15 @@ export class SIGTERM extends ReceivedSignal {
  *
  * @example
  * ```js
- * const { SIGABRT, SignalHandler1 } = require('daemoniker');
- * const handler = new SignalHandler1(null, {
+ * // daemon.mjs
+ * import { SIGABRT, SignalHandler1 } from 'daemoniker';
+ *
+ * const handler = new SignalHandler1('my.pid', {
  *   sigabrt: () => {
  *     console.log(handler.received instanceof SIGABRT); // true
  *   },
- * }).start();
+ * });
+ * handler.start().ref();
  * ```
  */
 export class SIGABRT extends ReceivedSignal {

@@ -100,16 +100,21 @@ const OPTIONS = ['signal', 'timeout', 'kill', 'abortSignal', 'verify', 'insecure
  *
  * @example
  * ```js
- * const { terminate } = require('daemoniker');
- * terminate('my.pid', { timeout: 5000, kill: true }).then(({ outcome }) => console.log(outcome));
+ * // stop.mjs
+ * import { terminate } from 'daemoniker';
+ *
+ * const { outcome } = await terminate('my.pid', { timeout: 5000, kill: true });
+ * console.log(outcome);
  * ```
  *
  * @example
  * ```js
- * const { fork } = require('node:child_process');
- * const { terminate } = require('daemoniker');
- * const child = fork('worker.js');
- * child.once('spawn', async () => console.log(await terminate(child)));
+ * // parent.mjs
+ * import { spawn } from 'node:child_process';
+ * import { terminate } from 'daemoniker';
+ *
+ * const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+ * console.log(await terminate(child)); // { pid: 42, outcome: 'exited', signal: 'SIGTERM' }
  * ```
  */
 export async function terminate(

@@ -352,18 +352,18 @@ test('`delete handler.sigint` compiles under strict, and restores the default', 
 });
 
 describe('a method or accessor that is used without its object', () => {
-  const own = (prototype: object): [string, unknown][] =>
+  type Method = (this: unknown, signal: string) => unknown;
+  const own = (prototype: object): [string, Method][] =>
     Reflect.ownKeys(prototype)
       .filter((key) => key !== 'constructor' && key !== inspect.custom)
-      .map((key) => [key, Object.getOwnPropertyDescriptor(prototype, key) as PropertyDescriptor])
-      .flatMap(([key, { value, get, set, enumerable }]: [PropertyKey, PropertyDescriptor]) =>
-        // Those for names of other signals are not enumerable, and take no handler.
-        /^sig/i.test(String(key)) && enumerable !== true
-          ? []
-          : [value, get, set]
-              .filter((one) => one !== undefined)
-              .map((one): [string, unknown] => [String(key), one]),
-      );
+      .flatMap((key) => {
+        const found = Object.getOwnPropertyDescriptor(prototype, key) as PropertyDescriptor;
+        // Those that are named after other signals are not enumerable, and take no handler.
+        if (/^sig/i.test(String(key)) && found.enumerable !== true) return [];
+        return [found.value, found.get, found.set]
+          .filter((one) => one !== undefined)
+          .map((one): [string, Method] => [String(key), one as Method]);
+      });
   const all = [...own(SignalHandler1.prototype), ...own(PidFile.prototype)];
 
   test('are all there are', () => {
@@ -384,7 +384,7 @@ describe('a method or accessor that is used without its object', () => {
   test.each(all)('%s throws ERR_INVALID_THIS', async (_, method) => {
     for (const object of [undefined, {}]) {
       // An asynchronous one rejects.
-      const outcome = (async () => Reflect.apply(method as () => unknown, object, ['SIGHUP']))();
+      const outcome = new Promise((resolve) => resolve(method.call(object, 'SIGHUP')));
       await expect(outcome).rejects.toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_THIS' });
     }
   });
@@ -401,7 +401,7 @@ describe('a method or accessor that is used without its object', () => {
   test('PidFile.acquire() needs none', () => {
     // eslint-disable-next-line @typescript-eslint/unbound-method -- that is what this is about
     const { acquire } = PidFile;
-    expect(() => acquire('')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
+    expect(thrown(() => acquire(''))).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
   });
 });
 
