@@ -32,19 +32,19 @@ import { happensWithin, toAbortSignal, toDuration } from './waiting';
 /** Options of {@link launch}. */
 export interface LaunchOptions {
   /**
-   * Where it is started: a path or `file:` URL.
+   * Its working directory: a path or `file:` URL.
    * @defaultValue the working directory of this process
    */
   cwd?: string | URL | undefined;
   /**
-   * Its environment: strings. Nothing is added to it.
+   * Its whole environment: strings.
    * @defaultValue `process.env`
    */
   env?: NodeJS.ProcessEnv | undefined;
   /**
-   * The file that its standard output is appended to; `null`: it is discarded.
-   * @defaultValue the name of the PID file, with `.log` in place of `.pid`: a regular file of this user's, and no
-   *   symbolic link
+   * The file that its standard output is appended to, or `null` to discard it.
+   * @defaultValue the name of the PID file with `.log` in place of `.pid`, which must be a regular file of this
+   *   user and no symbolic link
    */
   stdout?: string | URL | null | undefined;
   /**
@@ -53,17 +53,17 @@ export interface LaunchOptions {
    */
   stderr?: string | URL | null | undefined;
   /**
-   * Milliseconds, from 0 to 2147483647, that it may take to hold its PID file; `Infinity` for ever.
+   * Milliseconds, from 0 to 2147483647, that it may take to hold its PID file, or `Infinity`.
    * @defaultValue 10_000
    */
   timeout?: number | undefined;
-  /** Gives up, and ends what was started. */
+  /** Gives up, and terminates what was started. */
   abortSignal?: AbortSignal | undefined;
 }
 
-/** What {@link launch} has started. */
+/** The result of {@link launch}. */
 export interface Launched {
-  /** The process that holds the PID file: the one that was started, or one of its session. */
+  /** The process that holds the PID file: the one that was started, or another one of its session. */
   readonly pid: number;
 }
 
@@ -83,32 +83,26 @@ const TOLD_BYTES = 4096;
 const TOLD_LINES = 20;
 
 /**
- * Starts a daemon in the background: in a session of its own (on Windows, without a console window), so that
- * it outlives this process and its terminal, and without any open file of this process. *Started* means that
- * it, or a process of its session, holds the PID file, by `SignalHandler1`, `PidFile` or otherwise. If it does
- * not get there, all of its session has been ended when the promise rejects: by SIGTERM, and two seconds later by
- * SIGKILL.
+ * Starts a daemon in the background: in its own session (on Windows, without a console window), so that it
+ * outlives this process and its terminal, and without any open file of this process. *Started* means that it, or
+ * a process of its session, holds the PID file, by `SignalHandler1`, `PidFile` or otherwise. If that fails, the
+ * whole session has been terminated when the promise rejects: by SIGTERM, and two seconds later by SIGKILL.
  *
- * A session here is all that has not left it, and all descendants of that, as with su(1) and sudo(8). A program
- * that goes into the background on its own (it calls setsid(2), and its parent ends) is no longer part of it, and
- * is not ended. On Unix no child that this process starts later inherits its open files either. On Windows a job object takes
- * its place; there, what the daemon starts has no console, and a console program gets a window unless it is
- * started with `windowsHide`. Works in worker threads too.
+ * Descendants belong to the session even if they leave it, as with su(1) and sudo(8), but not a program that
+ * daemonizes (it calls setsid(2), and its parent exits), which is not terminated. On Unix, children that this
+ * process starts later do not inherit its open files either. On Windows a job object is the session; there,
+ * children of the daemon have no console, and a console program gets a window unless it is started with
+ * `windowsHide`. Works in worker threads too.
  *
- * @param pidFile - A path or `file:` URL, for this process's working directory. The daemon is not told: it must
- *   use the same file.
- * @param command - A program: a path (a relative one is looked up in `cwd`), or a name that is looked up in `PATH`.
- *   No shell is involved, so no `.cmd` or `.bat` file on Windows.
+ * @param pidFile - A path or `file:` URL; relative to this process's working directory. The daemon is not told: it
+ *   must use the same file.
+ * @param command - A program: a path (relative to `cwd`), or a name that is looked up in `PATH`. There is no
+ *   shell, so no `.cmd` or `.bat` file on Windows.
  * @param args - Its arguments.
- * @param options - Where it is started, where its output goes, and how long it may take.
- * @returns which process holds the PID file
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
- * @throws PidFileError `ERR_PID_FILE_LOCKED` when the daemon runs already, or another one was faster;
- *   `ERR_PID_FILE_INVALID` and others as {@link send}, before anything is started
- * @throws LaunchError `ERR_LAUNCH_ENDED` when it ends before it holds the PID file, with `exitCode` or `signal`,
- *   and the last lines of its `stderr`; `ERR_LAUNCH_TIMEOUT`; a system error's code for a command, a directory
- *   or a log file that cannot be used (`ENOENT`, `EACCES`, `ELOOP`), with its `path`; `ERR_LAUNCH_NOT_ENDED` with
- *   `pids` and the `cause` if some of it could not be ended; the reason of `abortSignal`
+ * @param options - Its directory, environment, output and time limit.
+ * @throws PidFileError `ERR_PID_FILE_LOCKED` if the daemon is already running, or another one was faster; others
+ *   as {@link send}, before anything is started
+ * @throws LaunchError of any code; the reason of `abortSignal`
  *
  * @example
  * ```js

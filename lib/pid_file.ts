@@ -37,10 +37,10 @@ const MOST_OTHERS = 100;
 const ACQUIRED = Symbol('acquired');
 
 /**
- * A file that says which process the daemon is, held so that no second one can take it.
+ * A file that names the daemon's process, held by a kernel lock so that no second daemon can take it.
  *
- * The lock is the kernel's (Linux and macOS: fcntl(2) F_OFD_SETLK; Windows: LockFileEx) and ends
- * with the process, however it ends. Where the file system has no locks the file is used without.
+ * The lock (Linux and macOS: fcntl(2) F_OFD_SETLK; Windows: LockFileEx) ends with the process, however
+ * that ends. On a file system without locks the file is used without one.
  *
  * @example
  * ```js
@@ -65,19 +65,16 @@ export class PidFile {
   }
 
   /**
-   * Claims the file for this process: creates it (mode 0644 less the umask, no symbolic link is
-   * followed), replaces one that is empty or stale by a new one, or uses one that names this process
-   * already. Where the directory takes no new file, and on Windows, it is written in place. Several
-   * claims of one process are one, counted.
+   * Claims the file for this process: creates it (mode 0644 less the umask; symbolic links are not
+   * followed), replaces an empty or stale one, or uses one that already names this process. If the
+   * directory takes no new file, and on Windows, it is written in place. Claims of one process are
+   * counted: the last `release()` releases the file.
    *
    * @param path - A path or `file:` URL; made absolute at once.
    * @returns the claim; keep it until `release()`
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
-   * @throws PidFileError `ERR_PID_FILE_LOCKED` when another live daemon has it, or when somebody else's
-   *   lock keeps a stale one from being written and no new file can take its place;
-   *   `ERR_PID_FILE_INVALID` when it holds anything but a process ID, or a system error's code
-   *   (`EACCES`, `EMFILE`, `ENOENT` for its directory, `ELOOP`, `ENOSPC`, `EROFS`). Nothing is
-   *   changed then; on a full disk a stale file that is written in place may be left empty.
+   * @throws PidFileError `ERR_PID_FILE_LOCKED`, `ERR_PID_FILE_INVALID`, or a system error's code
+   *   (`EACCES`, `EMFILE`, `ENOENT` for its directory, `ELOOP`, `ENOSPC`, `EROFS`). Nothing is changed
+   *   then, except that on a full disk a stale file written in place may be left empty.
    */
   static acquire(path: string | URL): PidFile {
     const absolute = resolve(toPath('path', path));
@@ -87,8 +84,8 @@ export class PidFile {
   }
 
   /**
-   * Lets go of the file, and deletes it if `acquire()` created or replaced it and the path still
-   * names it. Never throws; a second call does nothing.
+   * Releases the file, and deletes it if `acquire()` created or replaced it and the path still names
+   * it. A second call does nothing.
    */
   release(): void {
     PidFile.#require(this, 'pidFile.release()');

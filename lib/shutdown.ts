@@ -16,11 +16,11 @@ import { notifyStopping } from './notify';
 import { registry } from './registry';
 import { ReceivedSignal, didYouMeanSignal, findSignum, whyNotHandled } from './signals';
 
-/** What a shutdown is like; see {@link SignalHandlerOptions.shutdown}. */
+/** Options of a shutdown; see {@link SignalHandlerOptions.shutdown}. */
 export interface ShutdownOptions {
   /**
-   * Milliseconds, from 1 to 2147483647, from the arrival of the signal to the end of the process.
-   * A process that is still there is ended natively, with exit code 124.
+   * The grace period in milliseconds, from 1 to 2147483647, from the arrival of the signal. A process that
+   * is still running then is terminated natively, with exit code 124.
    * @defaultValue 10000
    */
   within?: number | undefined;
@@ -30,30 +30,30 @@ export interface ShutdownOptions {
    */
   signals?: readonly NodeJS.Signals[] | undefined;
   /**
-   * Those of them that end the process at once when they come again: from the same source (the
-   * terminal, or a process), more than 500 ms after its first.
+   * Those of them that terminate the process at once when they arrive again, from the same source (the
+   * terminal, or a process) and more than 500 ms after its first.
    * @defaultValue ['SIGINT'], if that is one of `signals`
    */
   again?: readonly NodeJS.Signals[] | undefined;
   /**
-   * Whether an uncaught exception or an unhandled rejection begins it too. It is reported on stderr,
-   * and the exit code is 1.
+   * Whether an uncaught exception or unhandled rejection, reported on stderr, begins it too. The exit code
+   * is 1 then.
    * @defaultValue false
    */
   errors?: boolean | undefined;
 }
 
 /**
- * A part of a shutdown. It gets the reason: the {@link ReceivedSignal}, the error, or what
- * {@link SignalHandler1.shutDown} was given. The next one waits until what it returns has settled.
+ * A part of a shutdown. The reason is the {@link ReceivedSignal}, the error, or what
+ * {@link SignalHandler1.shutDown} was given. The next hook waits until its result has settled.
  */
 export type ShutdownHook = (reason: unknown) => unknown;
 
 /** Options of {@link SignalHandler1.onShutdown}. */
 export interface ShutdownHookOptions {
   /**
-   * Milliseconds, from 1 to 2147483647, after which the next hook runs although this one has not
-   * finished. The exit code is 1 then.
+   * Milliseconds, from 1 to 2147483647, after which the next hook runs even if this one has not finished.
+   * The exit code is 1 then.
    * @defaultValue none: the shutdown's `within` alone
    */
   timeout?: number | undefined;

@@ -33,8 +33,8 @@ import {
 import { toAbortSignal, toDuration } from './waiting';
 
 /**
- * What handles a signal: called on the main thread with the signal's number and nothing else. What it
- * returns is not looked at; the rejection of a promise is an unhandled rejection like any other.
+ * Handles a signal: called on the main thread with the signal's number only. Its result is ignored; if
+ * it is a promise that rejects, that is an unhandled rejection like any other.
  */
 export type SignalCallable = (signum: number) => unknown;
 
@@ -54,57 +54,54 @@ export const IGNORE_SIGNAL: SignalCallable = Object.freeze(
   { IGNORE_SIGNAL: () => undefined }.IGNORE_SIGNAL,
 );
 
-/** The handlers by name, and the options, of {@link SignalHandler1}. */
+/** Handlers by name, and options, of {@link SignalHandler1}. */
 export interface SignalHandlerOptions {
   /**
-   * What handles SIGINT (Ctrl-C).
+   * Handles SIGINT (Ctrl-C).
    * @defaultValue the default handler, which raises {@link SIGINT}
    */
   sigint?: SignalCallable | null | undefined;
   /**
-   * What handles SIGTERM (please end).
+   * Handles SIGTERM (the request to shut down).
    * @defaultValue the default handler, which raises {@link SIGTERM}
    */
   sigterm?: SignalCallable | null | undefined;
   /**
-   * What handles a SIGABRT that another process sent.
+   * Handles a SIGABRT that another process sent.
    * @defaultValue the default handler, which raises {@link SIGABRT}
    */
   sigabrt?: SignalCallable | null | undefined;
   /**
    * Milliseconds, from 1 to 2147483647. A signal that has not reached its handler in that time,
-   * because the event loop is blocked, ends the process by its default action. No JavaScript runs
+   * because the event loop is blocked, terminates the process by its default action; no JavaScript runs
    * then. Only time in which the main thread could run counts. Applies to all signals that are not
    * ignored; `null` turns deadlines off.
-   * @defaultValue 5000 for signals with the default handler, unless an inspector is listening or
-   *   others listen for the signal with `process.on()`; none for signals with a handler of yours
+   * @defaultValue 5000 for signals with the default handler, unless an inspector is listening or the
+   *   signal has listeners by `process.on()`; none for signals with your own handler
    */
   deadline?: number | null | undefined;
   /**
-   * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64, on
-   * musl 35 to 64). What such a signal does is restored by `stop()`. On Windows they arrive by
-   * {@link send}. A signal that cannot have a handler is refused, with the reason
-   * (`ERR_INVALID_ARG_VALUE`): SIGKILL, SIGSTOP, faults such as SIGSEGV, and what the runtime itself
-   * needs, such as SIGCHLD. SIGUSR1 no longer opens Node's inspector while it has a handler.
+   * Handlers of other signals, by name; on Linux also of real-time signals, by number (34 to 64, on
+   * musl 35 to 64). `stop()` restores their dispositions. On Windows they arrive by {@link send}. Refused
+   * (`ERR_INVALID_ARG_VALUE`) are SIGKILL, SIGSTOP, faults such as SIGSEGV, and what the runtime needs,
+   * such as SIGCHLD. While SIGUSR1 has a handler, it does not open Node's inspector.
    */
   signals?: SignalHandlers | undefined;
   /**
-   * Makes SIGINT and SIGTERM begin a graceful shutdown, which then have no handlers of their own:
-   * `abortSignal` is aborted, the hooks of {@link SignalHandler1.onShutdown} run one after the other,
-   * the last added first, and the process exits. `true`, the milliseconds that it may take, or more
-   * options.
+   * Makes SIGINT and SIGTERM, which then take no handlers, begin a graceful shutdown: `abortSignal` is
+   * aborted, the hooks of {@link SignalHandler1.onShutdown} run one at a time, the last added first, and
+   * the process exits. `true`, its grace period in milliseconds, or more options.
    * @defaultValue false
    */
   shutdown?: boolean | number | ShutdownOptions | undefined;
   /**
-   * Calls the listeners that others have added with `process.on()` for a signal, too, after the
-   * handler that it has here.
+   * After a signal's handler, also calls the listeners that others have added with `process.on()`.
    * @defaultValue false: they are not called, and a warning says so once
    */
   listeners?: boolean | undefined;
   /**
-   * Keeps the watchdog of systemd (`WatchdogSec=`) quiet while the handler runs and the event loop turns, so
-   * that a stuck loop is what systemd sees. Does nothing elsewhere.
+   * Notifies the watchdog of systemd (`WatchdogSec=`) from the event loop, so that systemd notices a blocked
+   * one. Does nothing elsewhere.
    * @defaultValue false
    */
   watchdog?: boolean | undefined;
@@ -129,8 +126,8 @@ const OPTIONS = [
 /** Options of {@link SignalHandler1.exitWithin}. */
 export interface ExitWithinOptions {
   /**
-   * Replace the limit that is set already, even if that postpones the end.
-   * @defaultValue false: the earliest end wins
+   * Replace the current limit, even if that postpones the exit.
+   * @defaultValue false: the earliest limit wins
    */
   extend?: boolean | undefined;
 }
@@ -495,29 +492,27 @@ function stateOf(handler: SignalHandler1, member: string): HandlerState {
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the accessors below
 export interface SignalHandler1 {
   /**
-   * What handles SIGINT: always a callable, also while it is the default. Assign at any time;
+   * The handler of SIGINT; a function even while it is the default. Assign at any time;
    * `delete handler.sigint` restores the default, which raises {@link SIGINT}.
    */
   sigint?: SignalCallable;
-  /** What handles SIGTERM; see {@link SignalHandler1.sigint}. */
+  /** The same for SIGTERM. */
   sigterm?: SignalCallable;
-  /** What handles a SIGABRT sent by another process; see {@link SignalHandler1.sigint}. */
+  /** The same for a SIGABRT sent by another process. */
   sigabrt?: SignalCallable;
 }
 
 /**
  * Handles SIGINT, SIGTERM and SIGABRT of this process from `start()` to `stop()`.
  *
- * Handlers run one at a time on the main thread's event loop, in order of arrival. A signal that has
- * a handler goes to that handler alone: listeners that were added with `process.on()` are not called.
+ * Handlers run one at a time on the main thread's event loop, in order of arrival. A signal with a handler
+ * goes to that alone, not to listeners added with `process.on()`. One without goes to those listeners; if
+ * there are none, the default handler raises it: as an uncaught exception, or, if nothing listens for
+ * those, by terminating the process with that signal.
  *
- * A signal without a handler of yours goes to those listeners. If there are none, the default handler
- * raises it: as an uncaught exception, or, where nobody listens for those, as the end of the process
- * by that signal.
- *
- * On Windows Ctrl-C and Ctrl-Break are SIGINT; closing the console, the end of the session and a
- * request to close (`taskkill` without `/F`) are SIGTERM; {@link send} can send all three.
- * `process.kill()` still ends a process at once there.
+ * On Windows, Ctrl-C and Ctrl-Break are SIGINT; closing the console, the end of the session and a
+ * request to close (`taskkill` without `/F`) are SIGTERM; {@link send} can send all three, while
+ * `process.kill()` terminates a process at once.
  *
  * @example
  * ```js
@@ -539,13 +534,12 @@ export class SignalHandler1 {
   declare readonly [STATE]: HandlerState;
 
   /**
-   * Makes a handler; nothing happens before {@link SignalHandler1.start}.
+   * Nothing happens before {@link SignalHandler1.start}.
    *
    * @param pidFile - Path or `file:` URL of the PID file, or `null` for none.
    * @param sigint - A function, `IGNORE_SIGNAL`, or nothing for the default handler.
    * @param sigterm - The same for SIGTERM.
    * @param sigabrt - The same for SIGABRT.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    */
   constructor(
     pidFile: string | URL | null,
@@ -554,12 +548,10 @@ export class SignalHandler1 {
     sigabrt?: SignalCallable | null,
   );
   /**
-   * Makes a handler; nothing happens before {@link SignalHandler1.start}.
+   * The same, with the handlers by name.
    *
-   * @param pidFile - Path or `file:` URL of the PID file, or `null` for none.
-   * @param options - The handlers by name, and a deadline.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (an unknown option); RangeError
-   *   `ERR_OUT_OF_RANGE` (the deadline)
+   * @param pidFile - As above.
+   * @param options - The handlers by name, and options.
    */
   constructor(pidFile: string | URL | null, options?: SignalHandlerOptions);
   constructor(
@@ -593,51 +585,44 @@ export class SignalHandler1 {
     return new Proxy(this, { deleteProperty, defineProperty });
   }
 
-  /** The path of the PID file as it was given, or `null`. */
+  /** The path of the PID file as given, or `null`. */
   get pidFile(): string | null {
     return stateOf(this, 'pidFile').pidFile;
   }
 
   /**
-   * Aborted when the shutdown begins; its `reason` is the {@link ReceivedSignal} that has begun it,
-   * the error (`errors: true`), or what {@link SignalHandler1.shutDown} was given.
+   * Aborted when the shutdown begins; its `reason` is the {@link ReceivedSignal}, the error
+   * (`errors: true`), or what {@link SignalHandler1.shutDown} was given.
    */
   get abortSignal(): AbortSignal {
     return stateOf(this, 'abortSignal').shutdown.abortSignal;
   }
 
   /**
-   * The signal that is being handled, or the last one; `null` before the first. An asynchronous
-   * handler should read it before its first `await`: afterwards it may be the next signal.
+   * The signal that is being handled, or the last one; `null` before the first. Read it before the first
+   * `await` of a handler: afterwards it may be the next signal.
    */
   get received(): ReceivedSignal | null {
     return stateOf(this, 'received').received;
   }
 
   /**
-   * Starts handling: claims the PID file, saves the dispositions of the three signals and takes
-   * them over. On failure everything is as before. Handlers run in the `AsyncLocalStorage` context of
-   * this call.
+   * Starts handling: claims the PID file, saves the signals' dispositions and takes them over. On failure
+   * everything is as before. Handlers run in the `AsyncLocalStorage` context of this call.
    *
-   * @returns this handler
-   * @throws SignalError `ERR_HANDLER_RUNNING`, `ERR_NOT_MAIN_THREAD`, or a system error's code:
-   *   `EAGAIN` (no thread left).
-   * @throws PidFileError as {@link PidFile.acquire}.
+   * @throws SignalError `ERR_HANDLER_RUNNING`, `ERR_NOT_MAIN_THREAD`, or `EAGAIN` (no thread left)
+   * @throws PidFileError as {@link PidFile.acquire}
    */
   start(): this;
   /**
-   * The same once the daemon that runs already has let go of the PID file. The signals are handled at
-   * once, while it waits; `stop()` ends the wait. Meanwhile the event loop is kept alive. The end of
-   * that daemon, or a change of the file, wakes it up; besides, it looks once a second, and ten times
-   * a second where the system cannot tell: the holder is not known (a daemon in another container),
-   * or the file cannot be watched.
+   * The same once the daemon that holds the PID file has released it. Signals are handled at once; while
+   * it waits, the event loop is kept alive, and `stop()` ends the wait. The exit of that daemon or a change
+   * of the file wakes it up; besides, it checks once a second, or ten times a second if the holder is not
+   * known (a daemon in another container) or the file cannot be watched.
    *
    * @param options - How long to wait.
-   * @returns this handler, when it has the PID file
-   * @throws as the other form, all by rejection; PidFileError `ERR_PID_FILE_LOCKED` when the time is
-   *   over; SignalError `ERR_HANDLER_STOPPED` when `stop()` was called; the reason of `abortSignal`.
-   *   Then nothing is handled any more.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+   * @throws as above, all by rejection; PidFileError `ERR_PID_FILE_LOCKED` after that time; SignalError
+   *   `ERR_HANDLER_STOPPED` after `stop()`; the reason of `abortSignal`. Then it is stopped.
    *
    * @example
    * ```js
@@ -657,19 +642,18 @@ export class SignalHandler1 {
   }
 
   /**
-   * Stops handling: delivers the signals that are still pending, releases the PID file, and restores
-   * the previous dispositions (Unix). Afterwards no handler of this object is called again. Does
-   * nothing when it does not run. Called automatically when the process exits.
+   * Stops handling: delivers pending signals, releases the PID file, and restores the previous dispositions
+   * (Unix). Afterwards no handler of this object is called. Does nothing unless started. Called
+   * automatically when the process exits.
    */
   stop(): void {
     stateOf(this, 'stop()').stop();
   }
 
   /**
-   * The handler of a signal; `undefined` for a signal that is not taken.
+   * The handler of a signal; `undefined` if it has none.
    *
    * @param signal - Its name, such as `'SIGHUP'`; on Linux also the number of a real-time signal.
-   * @throws TypeError `ERR_INVALID_ARG_VALUE`
    */
   getHandler(signal: NodeJS.Signals | number): SignalCallable | undefined {
     return stateOf(this, 'getHandler()').getHandler(toHandledSignum('signal', signal));
@@ -678,27 +662,24 @@ export class SignalHandler1 {
   /**
    * Sets the handler of a signal, at any time.
    *
-   * @param signal - Its name, such as `'SIGHUP'`; on Linux also the number of a real-time signal.
-   * @param handler - A function, `IGNORE_SIGNAL`, or `null`: the signal does again what it did before.
-   *   For SIGINT, SIGTERM and SIGABRT `null` restores the default handler.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (no such signal, or one that no
-   *   process can handle)
+   * @param signal - As in `getHandler()`; not those that the option `signals` refuses.
+   * @param handler - A function, `IGNORE_SIGNAL`, or `null`, which restores the disposition; for SIGINT,
+   *   SIGTERM and SIGABRT the default handler.
    */
   setHandler(signal: NodeJS.Signals | number, handler: SignalCallable | null): void {
     stateOf(this, 'setHandler()').setHandler('handler', toHandledSignum('signal', signal), handler);
   }
 
   /**
-   * Adds a part of the shutdown. The last added runs first, since what was opened last is closed
-   * first. One that throws, rejects or outlives its `timeout` is named on stderr; the others still
-   * run, and the exit code is 1. Added when the shutdown has begun, it is the next to run.
+   * Adds a part of the shutdown; the last added runs first. One that throws, rejects or exceeds its
+   * `timeout` is named on stderr; the others still run, and the exit code is 1. If the shutdown has begun,
+   * it runs next.
    *
-   * @param name - What messages call it.
-   * @param hook - Gets the reason. The next hook waits for the promise that it returns.
-   * @param options - A time limit of its own.
-   * @returns what takes it away again
-   * @throws SignalError `ERR_SHUTDOWN_OVER`; TypeError `ERR_INVALID_ARG_TYPE`,
-   *   `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+   * @param name - Its name in messages.
+   * @param hook - Called with the reason. The next hook waits for the promise that it returns.
+   * @param options - Its own time limit.
+   * @returns a function that removes it
+   * @throws SignalError `ERR_SHUTDOWN_OVER`
    *
    * @example
    * ```js
@@ -716,14 +697,12 @@ export class SignalHandler1 {
   }
 
   /**
-   * Begins the shutdown. Unlike a signal it needs no `shutdown` option: without one it may take 10
-   * seconds.
+   * Begins the shutdown, with a grace period of 10 seconds if there is no `shutdown` option.
    *
-   * @param reason - What hooks get, and `abortSignal.reason`. Left out, it is an `AbortError`.
-   * @returns a promise that is resolved when all hooks have run; in the next turn of the event loop the
-   *   process exits. A second call returns the same one.
-   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` (another environment of this
-   *   process handles its signals), or `EAGAIN` (no thread left).
+   * @param reason - For hooks and `abortSignal.reason`; by default an `AbortError`.
+   * @returns resolved when all hooks have run; in the next turn of the event loop the process exits. A
+   *   second call returns the same promise.
+   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` or `EAGAIN`
    */
   shutDown(reason?: unknown): Promise<void> {
     const { shutdown } = stateOf(this, 'shutDown()');
@@ -731,7 +710,7 @@ export class SignalHandler1 {
     return shutdown.begin(reason);
   }
 
-  /** Runs the hooks as `shutDown()`, without the exit, and stops; for `await using`. */
+  /** Runs the hooks as `shutDown()` does, without the exit, and stops; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { shutdown } = stateOf(this, '[Symbol.asyncDispose]()');
     await shutdown.beginWithoutExit(isMainThread());
@@ -755,9 +734,7 @@ export class SignalHandler1 {
   }
 
   /**
-   * Keeps the event loop alive while this handler runs. By default it does not.
-   *
-   * @returns this handler
+   * Keeps the event loop alive from `start()` to `stop()`. By default it is not.
    */
   ref(): this {
     stateOf(this, 'ref()').setReferenced(true);
@@ -766,8 +743,6 @@ export class SignalHandler1 {
 
   /**
    * Undoes `ref()`.
-   *
-   * @returns this handler
    */
   unref(): this {
     stateOf(this, 'unref()').setReferenced(false);
@@ -775,20 +750,17 @@ export class SignalHandler1 {
   }
 
   /**
-   * Gives the process that long to exit. If it still runs then, it is ended natively, whether or not
-   * the event loop is free, by the signal last received (SIGTERM if none), and a message on stderr
-   * says so. Wall time counts, except time during which the whole process was stopped (SIGSTOP).
+   * Limits the time to exit. A process that is still running then is terminated natively, even if the event
+   * loop is blocked, with the signal last received (SIGTERM if none), and a message on stderr. On Windows,
+   * and as PID 1 of a container, it exits with 128 + the signal's number instead. Time during which the
+   * whole process was stopped (SIGSTOP) does not count.
    *
-   * The earliest end wins: another call can bring it forward, but postpones it only with
-   * `{ extend: true }`. `stop()` does not cancel it.
+   * The earliest limit wins: another call postpones it only with `{ extend: true }`. `stop()` does not
+   * cancel it.
    *
-   * On Windows, and as PID 1 of a container, the end is an exit with 128 + the signal's number.
-   *
-   * @param milliseconds - From now on, from 1 to 2147483647; `null` cancels.
-   * @param options - Whether the end may be postponed.
-   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` (another environment of this
-   *   process handles its signals), or `EAGAIN` (no thread left).
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`.
+   * @param milliseconds - From now, from 1 to 2147483647; `null` cancels.
+   * @param options - Whether the limit may be postponed.
+   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` or `EAGAIN`
    *
    * @example
    * ```js

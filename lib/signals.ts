@@ -15,32 +15,32 @@ import { native } from './native';
  * - `'pipe'`: by `send()` (Windows).
  * - `'service'`: by the service manager of Windows.
  *
- * macOS tells `'process'`, `'thread'` and `'kernel'` only: `'thread'` also for kill(2) to oneself, `'kernel'`
- * also where it has lost the sender.
+ * macOS tells only `'process'`, `'thread'` (also for kill(2) to oneself) and `'kernel'` (also if the sender
+ * was lost).
  */
 export type SignalOrigin =
   'process' | 'thread' | 'queue' | 'kernel' | 'console' | 'pipe' | 'service';
 
 /**
- * The process that sent a signal. For logs, not for authorisation: with sigqueue(3) it is what the
- * sender claims, and its process may be gone by the time you look. On macOS, which keeps one sender for all
- * signals of a process, it may be that of another signal.
+ * The process that sent a signal. For logs, not for authorisation: sigqueue(3) lets a sender claim anything,
+ * and the process may be gone by now. On macOS, which keeps one sender per process, it may be that of
+ * another signal.
  */
 export interface SignalSender {
   /** Its process ID. */
   readonly pid: number;
-  /** The user it ran as; `null` on Windows, which has no numeric users. */
+  /** Its user; `null` on Windows, which has no numeric users. */
   readonly uid: number | null;
   /**
-   * The name of its program, or `null` when it was gone already or its name could not be read. On
-   * Linux and macOS it is what `ps -o ucomm=` shows (at most 15 bytes). On Windows, and on Linux for
-   * Node.js 24 and later, which `ps` shows by the name of a thread, it is the file name of the
-   * executable, cut to 31 bytes. Control characters are replaced by `?`.
+   * The name of its program; `null` if it was gone or the name could not be read. On Linux and macOS as
+   * `ps -o ucomm=` shows it (at most 15 bytes). On Windows, and on Linux for Node.js 24 and later, which
+   * `ps` shows by the name of a thread, the file name of the executable, cut to 31 bytes. Control
+   * characters are replaced by `?`.
    */
   readonly command: string | null;
 }
 
-/** What is known of an arrival, for the constructor of {@link ReceivedSignal}. */
+/** Details for the constructor of {@link ReceivedSignal}. */
 export interface SignalDetails {
   /**
    * The signal's number.
@@ -58,23 +58,21 @@ export interface SignalDetails {
    */
   readonly origin?: SignalOrigin | undefined;
   /**
-   * For how many arrivals it stands.
+   * The number of coalesced arrivals.
    * @defaultValue 1
    */
   readonly count?: number | undefined;
   /**
-   * When the first of them arrived.
+   * The time of the first arrival.
    * @defaultValue now
    */
   readonly receivedAt?: Date | undefined;
 }
 
 /**
- * A signal as an exception, and the record of one that arrived. The default handler throws it;
- * `handler.received` is it; `send()` takes it as the signal to send.
- *
- * Its own instances stand for a signal that is none of the three; see {@link SIGINT},
- * {@link SIGTERM} and {@link SIGABRT}.
+ * A signal as an exception, and the record of an arrival: the default handler throws it, and it is
+ * `handler.received`. {@link SIGINT}, {@link SIGTERM} and {@link SIGABRT} extend it; its own instances are other
+ * signals.
  *
  * @example
  * ```js
@@ -94,7 +92,7 @@ export class ReceivedSignal extends DaemonikerException {
     nameAfterClass(this);
   }
 
-  /** The number of the signal that the class stands for; -1 for none in particular. */
+  /** The signal's number; -1 for no particular signal. */
   static readonly SIGNUM: number = -1;
 
   /** `Number(SIGINT)` is the signal's number, `String(SIGINT)` its name. */
@@ -109,16 +107,16 @@ export class ReceivedSignal extends DaemonikerException {
   declare readonly name: NodeJS.Signals | `signal ${number}` | 'ReceivedSignal';
   /** The signal's number. */
   readonly signum: number;
-  /** Who sent it; `null` when the kernel or the terminal did, or when that is not known. */
+  /** Who sent it; `null` for the kernel, the terminal, or if not known. */
   readonly sender: SignalSender | null;
   /** How it was sent. */
   readonly origin: SignalOrigin;
-  /** For how many arrivals it stands: the first and those that came while it was waiting. */
+  /** The number of coalesced arrivals: the first, and those while it was pending. */
   readonly count: number;
-  /** When the first of them arrived. */
+  /** The time of the first arrival. */
   readonly receivedAt: Date;
 
-  /** @param details - What is known of it; nothing is needed for {@link send}. */
+  /** @param details - All optional. */
   constructor(details: SignalDetails = {}) {
     super();
     this.signum = details.signum ?? new.target.SIGNUM;
@@ -186,13 +184,13 @@ export class SIGINT extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGINT;
-  /** As of every error: the name of its class. */
+  /** The name of its class. */
   declare readonly name: 'SIGINT';
 }
 
 /**
- * Please end: `kill`, `systemctl stop`, `docker stop`; on Windows a console that is closed, and the
- * end of the session.
+ * The request to shut down: `kill`, `systemctl stop`, `docker stop`; on Windows a closed console and the end
+ * of the session.
  *
  * @example
  * ```js
@@ -207,13 +205,13 @@ export class SIGTERM extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGTERM;
-  /** As of every error: the name of its class. */
+  /** The name of its class. */
   declare readonly name: 'SIGTERM';
 }
 
 /**
- * Abort, sent by another process. A process's own abort(3) is a crash and never arrives. On macOS
- * a process cannot send it to itself as a message; that counts as a crash too.
+ * Abort, sent by another process. A process's own abort(3) is a crash and never arrives; on macOS neither
+ * does a SIGABRT that it sends to itself.
  *
  * @example
  * ```js
@@ -233,7 +231,7 @@ export class SIGABRT extends ReceivedSignal {
     nameAfterClass(this);
   }
   static override readonly SIGNUM = constants.signals.SIGABRT;
-  /** As of every error: the name of its class. */
+  /** The name of its class. */
   declare readonly name: 'SIGABRT';
 }
 
@@ -287,10 +285,9 @@ export function signalName(signum: number): NodeJS.Signals | `signal ${number}` 
 }
 
 /**
- * What `send()` takes as a signal: an instance (`new SIGTERM()`), a class (`SIGTERM`), a number
- * (`os.constants.signals.SIGTERM`, a bigint, on Linux that of a real-time signal: 34 to 64, on musl 35
- * to 64), a name
- * (`'SIGTERM'`), or 0 to check only.
+ * A signal to send: a class (`SIGTERM`), an instance (`new SIGTERM()`), a name (`'SIGTERM'`), a number
+ * or bigint (`os.constants.signals.SIGTERM`; on Linux also a real-time signal: 34 to 64, on musl 35 to 64), or 0
+ * to check only.
  */
 export type SignalLike =
   | ReceivedSignal

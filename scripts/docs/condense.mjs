@@ -14,11 +14,19 @@ export function condense(markdown) {
     .replace(/^#+ Extends\n\n- (.*)\n/gm, 'Extends $1.\n')
     .replace(/^(?:\|.*\n)+/gm, toList)
     .replace(/^#+ (Parameters|Returns|Throws)\n\n/gm, '**$1**\n\n')
-    .replace(/(^\*\*Throws\*\*\n\n[^]*?\n)\n\*\*Throws\*\*\n\n/gm, '$1\n')
+    .replace(/^\*\*Throws\*\*\n\n(?:(?!#|>|\*\*[PR]).*\n)*/gm, toThrows)
     .replace(/^\*\*\*\n\n/gm, '')
     .replace(/\n{3,}/g, '\n\n');
   const targets = new Set([...text.matchAll(/\]\(#([\w-]+)\)/g)].map(([, target]) => target));
   return text.replace(/<a id="([\w-]+)"><\/a> /g, (anchor, id) => (targets.has(id) ? anchor : ''));
+}
+
+/** One item for each of them that follow one another. */
+function toThrows(text) {
+  const all = text.split('**Throws**\n\n').filter((one) => one !== '');
+  const [only] = all;
+  if (all.length === 1) return `**Throws** ${only}`;
+  return `**Throws**\n\n${all.map((one) => `- ${one.trim()}\n`).join('')}\n`;
 }
 
 /** One item for each row. */
@@ -30,7 +38,8 @@ function toList(table) {
       const [name, type] = cells;
       const initial = cells[at('Default value')] ?? '`undefined`';
       const description = cells[at('Description')] ?? '';
-      const otherwise = initial === '`undefined`' ? '' : ` Default: ${initial.replace(/^`([^`]* [^`]*)`$/, '$1')}.`;
+      const otherwise =
+        initial === '`undefined`' ? '' : ` Default: ${initial.replace(/^`([^`]* [^`]*)`$/, '$1')}.`;
       const text = `${description.replace(/^[-‐]$/, '')}${otherwise}`.trim();
       return `- ${name}: ${type.replaceAll('\\|', '|')}${text === '' ? '' : `. ${text}`}\n`;
     })

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { types } from 'node:util';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import {
   DaemonikerException,
@@ -84,7 +85,7 @@ test('toJSON() survives what copies no more of an error than its message and sta
   const sender = { pid: 42, uid: 1000, command: 'kill' };
   const received = new SIGTERM({ sender, origin: 'process', count: 2, receivedAt: new Date(0) });
   const copy = structuredClone<unknown>(received);
-  expect(copy).toBeInstanceOf(Error);
+  expect(types.isNativeError(copy)).toBe(true);
   expect(copy).not.toHaveProperty('signum');
   expect(copy).not.toHaveProperty('sender');
   const known = {
@@ -109,8 +110,8 @@ test.each<[string, object, PropertyKey]>([
   ['received[Symbol.toPrimitive]()', ReceivedSignal.prototype, Symbol.toPrimitive],
   ['SIGTERM[Symbol.toPrimitive]()', ReceivedSignal, Symbol.toPrimitive],
 ])('%s without its object is ERR_INVALID_THIS', (use, owner, key) => {
-  const { value, get } = Object.getOwnPropertyDescriptor(owner, key) as PropertyDescriptor;
-  const method = (value ?? get) as (hint: string) => unknown;
+  const found = Object.getOwnPropertyDescriptor(owner, key) as Partial<Record<string, unknown>>;
+  const method = (found['value'] ?? found['get']) as (hint: string) => unknown;
   const error = caught(() => method.call(undefined, 'number'));
   expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_THIS' });
   expect(error.message).toContain(use);

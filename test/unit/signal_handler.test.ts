@@ -357,10 +357,12 @@ describe('a method or accessor that is used without its object', () => {
     Reflect.ownKeys(prototype)
       .filter((key) => key !== 'constructor' && key !== inspect.custom)
       .flatMap((key) => {
-        const found = Object.getOwnPropertyDescriptor(prototype, key) as PropertyDescriptor;
+        const found = Object.getOwnPropertyDescriptor(prototype, key) as Partial<
+          Record<string, unknown>
+        >;
         // Those that are named after other signals are not enumerable, and take no handler.
-        if (/^sig/i.test(String(key)) && found.enumerable !== true) return [];
-        return [found.value, found.get, found.set]
+        if (/^sig/i.test(String(key)) && found['enumerable'] !== true) return [];
+        return [found['value'], found['get'], found['set']]
           .filter((one) => one !== undefined)
           .map((one): [string, Method] => [String(key), one as Method]);
       });
