@@ -173,7 +173,7 @@ A signal wakes the messenger, and that wakes the main thread; \`process.on\` wak
 So the difference is one wake-up of a thread, some 3 µs on a CPU that is awake, and how much that is as a
 ratio depends on how long the rest takes on the machine: 1.2 × has been measured where \`process.on\` took
 60 µs, 1.5 × where it took 7. It is as much for a bare futex, thread and thread-safe function without
-anything of ours. It buys what the first row cannot do at all: the deadline below.
+any of our code. It buys what the first row cannot do at all: the deadline below.
 
 What was tried, and what it gave (p50):
 
@@ -237,7 +237,7 @@ The command is a process of its own, for which \`spawnSync()\` waits.
 | --- | --- | --- |
 ${load.map((row) => `| ${row.name} | ${row.p50.toFixed(1)} ms | ${(row.p50 - load[0].p50).toFixed(1)} ms |`).join('\n')}
 
-Node finds, reads and compiles each module by itself, so \`lib\` is published as one file, made by esbuild
+Node finds, reads and compiles each module separately, so \`lib\` is published as one file, made by esbuild
 and as readable as before. With a file for each of its fifteen modules the whole took 1.4 to 3 times
 as long, on a busy host. What is left beyond the second row is this
 one file, found, read and compiled.

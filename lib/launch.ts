@@ -236,7 +236,7 @@ class Started {
     }
   }
 
-  /** Ends all of it, at the latest by SIGKILL; what still runs then. */
+  /** Terminates all of it, at the latest with SIGKILL; returns what is still running then. */
   async end(): Promise<readonly number[]> {
     let left = this.#signal(SIGTERM);
     const begun = performance.now();

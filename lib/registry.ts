@@ -141,7 +141,7 @@ export class Registry {
     }
   }
 
-  /** The process ends by `signum` that long from now. */
+  /** The process is terminated with `signum` after that time. */
   limitExit(milliseconds: number, signum: number, extend: boolean): void {
     this.#startThreads('limit the time to exit');
     this.native.nameSignal(signum, signalName(signum));
@@ -431,7 +431,7 @@ export class Registry {
   }
 
   // The runtime changes a signal's disposition when process.on(signal) gets its first listener and
-  // when it loses its last, even over a handler that is not the runtime's own. A listener of ours
+  // when it loses its last, even over a handler that is not the runtime's own. Our own listener
   // that is always there keeps it from ever being first or last.
   #pin(signum: number): void {
     if (!isRuntimes(signum)) return;

@@ -1,5 +1,5 @@
-// This process as a Windows service: what the addon (native/service.h) cannot know by itself. Elsewhere,
-// and in all other processes, nothing happens.
+// This process as a Windows service: what the addon (native/service.h) cannot know. On other systems, and in
+// all other processes, nothing happens.
 import { registry } from './registry';
 
 let isAnswered = false;

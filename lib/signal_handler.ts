@@ -39,7 +39,7 @@ import { toAbortSignal, toDuration } from './waiting';
 export type SignalCallable = (signum: number) => unknown;
 
 /**
- * As a handler: ignore this signal. Reading the handler back gives this very function.
+ * As a handler: ignore this signal. Reading the handler back gives this function.
  *
  * @example
  * ```js

@@ -149,7 +149,7 @@ export async function terminate(
     let killed = signum === SIGKILL;
     let isGone = await happensWithin(timeout, gone, abortSignal);
     if (!isGone) {
-      // It may have ended in this very moment; how, comes a moment later.
+      // It may have exited just now; how, comes a moment later.
       const isLate = !found.isGone() && !(whom.child !== null && hasEnded(whom.child));
       if (isLate && !kill) return { pid, outcome: 'timeout' };
       if (isLate) killed = signal(found, SIGKILL);

@@ -281,7 +281,7 @@ async function tell(
   output.waited(path);
   const { pid, outcome, exitCode = null, signal = null } = termination;
   if (pid === null) {
-    // terminate() has found nobody to end; a person wants to know why.
+    // terminate() has found no process; a person wants to know why.
     const { status, data, text } = examine(path);
     const why = status === 'dead' || status === 'stopped' ? text : 'not running';
     const { code, message } = data;

@@ -44,7 +44,7 @@ async function family(
 const isUnharmed = async (parent: Session): Promise<void> =>
   expect(await parent.value('[kept.child.exitCode, kept.child.signalCode]')).toEqual([null, null]);
 
-/** What terminate() says of a process that ends by this signal without a handler. */
+/** What terminate() says of a process that this signal terminates without a handler. */
 const by = (name: 'SIGTERM' | 'SIGKILL'): object =>
   IS_WINDOWS ? { exitCode: name === 'SIGTERM' ? 15 : 9 } : { signal: name };
 
@@ -184,7 +184,7 @@ test('send() reaches the handler of a child, which sees its parent as the sender
   });
 });
 
-describe('a child that does not run', () => {
+describe('a child that is not running', () => {
   const NOT_RUNNING = { pid: null, outcome: 'not-running' };
 
   test('because it has ended: not-running, and ESRCH', async () => {

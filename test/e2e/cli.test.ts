@@ -685,7 +685,7 @@ describe('stop', () => {
     await fixture.end();
   });
 
-  test('what does not run is stopped', async () => {
+  test('what is not running is stopped', async () => {
     const { code, stdout, stderr } = await daemoniker('stop', pidFile);
     expect({ code, stdout, stderr }).toEqual({
       code: 0,
@@ -813,7 +813,7 @@ describe('reload', () => {
     await fixture.hears('reloads');
   });
 
-  test('of what does not run is an error', async () => {
+  test('of what is not running is an error', async () => {
     const { code, stderr } = await daemoniker('reload', pidFile);
     expect(code).toBe(1);
     expect(stderr).toContain('ENOENT');

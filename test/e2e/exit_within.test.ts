@@ -32,7 +32,7 @@ test.each([
     'and { extend: true } replaces it by a shorter one as well',
     'handler.exitWithin(3600000); handler.exitWithin(200, { extend: true }); liveOn()',
   ],
-])('the process ends by SIGTERM in time, %s', async (_, code) => {
+])('the process is terminated by SIGTERM in time, %s', async (_, code) => {
   const begun = performance.now();
   const fixture = await begin(code);
   const { code: exitCode, signal, stderr } = await fixture.end();
@@ -73,7 +73,7 @@ onNode('an exit that is late', () => {
   });
 });
 
-test('it ends by the signal that was received last', async () => {
+test('it is terminated by the signal received last', async () => {
   const fixture = await begin(`
     handler.sigterm = () => say('term');
     handler.sigint = () => { handler.exitWithin(100); };

@@ -501,7 +501,7 @@ describe('from a shell', () => {
     expect(pids().filter(isAlive)).toEqual([]);
   });
 
-  test('restart of what does not run starts it; as JSON', async () => {
+  test('restart of what is not running starts it; as JSON', async () => {
     const words = program(RUNS);
     const other = join(directory, 'other.log');
     const args = ['restart', pidFile, '--json', '--log', other, '--', ...words];

@@ -45,7 +45,7 @@ describe('how it ends', () => {
     expect(result).toMatchObject({ pid: fixture.pid, outcome: 'exited' });
   });
 
-  test('timeout: it did not, and still runs', async () => {
+  test('timeout: it did not, and is still running', async () => {
     const fixture = await daemon({ sigterm: 'ignore' });
     const begun = performance.now();
     expect(await terminated({ timeout: 300 })).toMatchObject({

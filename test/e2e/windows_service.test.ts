@@ -220,7 +220,7 @@ onWindows('a service', () => {
     expect(existsSync(pidFile)).toBe(false);
   });
 
-  test('that has stopped its handler ends by the default action', async () => {
+  test('that has stopped its handler is terminated by the default action', async () => {
     await run(
       `
       daemoniker.PidFile.acquire(pidFile);
@@ -257,7 +257,7 @@ onWindows('a service', () => {
     expect(await service('status')).toMatchObject({ status: 'running' });
   });
 
-  test('that ends by itself reports its exit code', async () => {
+  test('that exits on its own reports its exit code', async () => {
     const leave = join(directory, 'leave');
     await run(`
       ${handler('{}')}

@@ -172,7 +172,7 @@ describe('pm2 reload, cluster mode', () => {
     const file = join(directory, 'server-0.pid');
     expect(ping(file)).toBe(true);
     expect(Number(readFileSync(file, 'utf8'))).toBe(pid);
-    // Each one begins to hold it when the one before has exited, by itself.
+    // Each one begins to hold it when the one before has exited.
     const holders = said().filter(({ event }) => event === 'holds');
     expect(holders[ROUNDS]).toMatchObject({ pid });
     expect(said()).toEqual([
