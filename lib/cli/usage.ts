@@ -75,8 +75,8 @@ only checks.`,
   stop: {
     synopsis: '<pid-file>...',
     summary: 'send SIGTERM, wait for the exit',
-    text: `Asks the daemons of all PID files at once to shut down, and waits until they have
-exited. A daemon that is not running is not an error.`,
+    text: `Asks the daemons of all PID files at once to shut down, and waits until they
+have exited. A daemon that is not running is not an error.`,
     options: ['signal', 'timeout', 'kill', 'no-verify', 'insecure'],
     exitStatus: '0 stopped;  1 failed, or still running;  2 wrong usage',
   },

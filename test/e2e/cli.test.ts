@@ -310,7 +310,7 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
   });
 
   test('1: why is not guessed from the name of the file', async () => {
-    const misleading = join(directory, 'nobody holds.pid');
+    const misleading = join(directory, 'no process holds.pid');
     const { pid } = await unrelated();
     renameSync(pidFile, misleading);
     expect(await daemoniker('status', misleading)).toMatchObject({

@@ -32,7 +32,7 @@ describe('a file that was written under a lock and is not locked any more', () =
       code: 'ERR_PID_FILE_STALE',
       path: pidFile,
       pid: stranger.pid,
-      message: expect.stringContaining('nobody holds') as unknown,
+      message: expect.stringContaining('no process holds') as unknown,
     });
     expect(ping(pidFile)).toBe(false);
     expect(await terminate(pidFile)).toEqual({ pid: null, outcome: 'not-running' });
