@@ -183,6 +183,7 @@ export class SIGINT extends ReceivedSignal {
   static {
     nameAfterClass(this);
   }
+  /** The signal's number. */
   static override readonly SIGNUM = constants.signals.SIGINT;
   /** The name of its class. */
   declare readonly name: 'SIGINT';
@@ -204,6 +205,7 @@ export class SIGTERM extends ReceivedSignal {
   static {
     nameAfterClass(this);
   }
+  /** The signal's number. */
   static override readonly SIGNUM = constants.signals.SIGTERM;
   /** The name of its class. */
   declare readonly name: 'SIGTERM';
@@ -230,6 +232,7 @@ export class SIGABRT extends ReceivedSignal {
   static {
     nameAfterClass(this);
   }
+  /** The signal's number. */
   static override readonly SIGNUM = constants.signals.SIGABRT;
   /** The name of its class. */
   declare readonly name: 'SIGABRT';

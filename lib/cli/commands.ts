@@ -31,7 +31,7 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
       'send',
       words.operands,
     );
-    if (isSignal(path) && !isSignal(signal) && given === undefined) {
+    if (isSignal(path) && /[./\\]/.test(signal)) {
       throw new UsageError(`Put the PID file first: daemoniker send ${signal} ${path}`, 'send');
     }
     const signum = parseSignal('send', signal);
@@ -123,7 +123,9 @@ async function attempt(
 
 /** A number is the path of a file here, too. */
 function isNoFile(error: unknown, path: string): boolean {
-  return /^\d+$/.test(path) && (error as { code?: unknown }).code === 'ERR_INVALID_ARG_VALUE';
+  return (
+    /^\d+$/.test(path) && (error as { code?: unknown } | null)?.code === 'ERR_INVALID_ARG_VALUE'
+  );
 }
 
 /** What a program passes, as a shell says it. */

@@ -3,9 +3,11 @@
 
 export function condense(markdown) {
   const text = markdown
-    // The signature names the type.
-    .replace(/^(#+) Returns\n\n(?:.*)\n(?:\n(?!#|\*\*\*|>)(.+(?:\n.+)*)\n)?/gm, (_, level, what) =>
-      what === undefined ? '' : `${level} Returns\n\n${what}\n`,
+    // The signature names the type, which stands before the description, or after it (of a function).
+    .replace(
+      /^(#+ Returns\n\n)(.*)\n(?:\n(?!#|\*\*\*|>)(.+(?:\n.+)*)\n)?/gm,
+      (_, heading, first, second) =>
+        second === undefined ? '' : `${heading}${second.startsWith('() =>') ? first : second}\n`,
     )
     .replace(/^#+ (Get|Call) Signature\n\n/gm, '')
     .replace(/^#+ Constructor\n\n/gm, '')
