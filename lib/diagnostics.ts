@@ -1,4 +1,4 @@
-// What happens in here, for whoever subscribes with node:diagnostics_channel. Channels without
+// Events for subscribers of node:diagnostics_channel. Channels without
 // subscribers cost one test: no message is made for them.
 import { channel, type Channel } from 'node:diagnostics_channel';
 import type { ReceivedSignal } from './signals';

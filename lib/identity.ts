@@ -208,7 +208,7 @@ function stale(path: string, pid: number, reason: string): PidFileError {
   );
 }
 
-/** Root signals anybody, so nobody but root and the daemon's own user may tell it whom. */
+/** Root may signal any process, so only root and the daemon's own user may choose which. */
 function refuseInsecure(path: string, report: FileReport, pid: number): void {
   if (process.geteuid?.() !== 0) return;
   const byAnyone = (report.mode & 0o002) !== 0;

@@ -78,7 +78,7 @@ const COUNT_EVERY_MS = 20;
 const SIGTERM = 15;
 const SIGKILL = 9;
 
-/** How much of its stderr is told. */
+/** How much of its stderr an error shows. */
 const TOLD_BYTES = 4096;
 const TOLD_LINES = 20;
 
@@ -383,7 +383,7 @@ function refuseSecond(path: string): void {
     if (error instanceof SignalError && error.code === 'ESRCH') return;
     if (error instanceof PidFileError) {
       if (REPLACEABLE.includes(error.code) || isLeftEmpty(error)) return;
-      // Somebody holds it: in another container, or it is about to write its number.
+      // A process holds it: one in another container, or one that is about to write its PID.
       const isHeld = error.code === 'ERR_PID_FILE_FOREIGN' || error.pid === null;
       if (isHeld) throw locked(path, null);
     }
@@ -493,7 +493,7 @@ class Log {
     try {
       unlinkSync(this.#path);
     } catch {
-      // Somebody else has done so.
+      // It has already been removed.
     }
   }
 }

@@ -36,7 +36,7 @@ export class OtherProcess {
     this.#handle = handle;
   }
 
-  /** Without one, it is told from others of its number by when it started. */
+  /** Without one, its start time distinguishes it from others with its PID. */
   get hasHandle(): boolean {
     return this.#handle !== NO_HANDLE;
   }

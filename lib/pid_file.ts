@@ -115,7 +115,7 @@ export interface Claim {
 
 /**
  * The first half of `PidFile.acquire()`. It is separate so that `start()` can put the handlers in
- * place before anybody can read whom to signal.
+ * place before the PID can be read.
  *
  * @param attempts - How often to try to lock a file that is locked; the event loop is blocked
  *   meanwhile.
@@ -175,7 +175,7 @@ function prepareOnce(path: string, attempts: number): Attempt {
       native.releaseClaim(claim, false);
       if (lock !== LockState.Free) pause(LOCK_PAUSE_MS);
     } catch (error) {
-      // Even one that was just created: somebody else has locked it or written to it since.
+      // Even one that was just created: another process has locked it or written to it since.
       native.releaseClaim(claim, false);
       throw error;
     }
@@ -184,7 +184,7 @@ function prepareOnce(path: string, attempts: number): Attempt {
 
 const NOTHING_TO_DO: Attempt = { publish: () => true, release: () => undefined };
 
-/** Nobody holds the file: it is locked by this claim, or cannot be locked by anybody now. */
+/** No other process holds the file: it is locked by this claim, or cannot be locked now. */
 function takeOver(path: string, claim: number, lock: LockState, created: boolean): Attempt {
   const report = native.reportClaim(claim);
   if (isFailure(report)) throw unwritable(path, report);
@@ -254,7 +254,7 @@ export function findHolder(path: string): { readonly pid: number | null } | null
   return { pid: holderOf(path, report) };
 }
 
-/** The PID in a file that somebody holds, if it is not known to be another's. */
+/** The PID in a file that is held, if it is not known to be another process's. */
 function holderOf(path: string, report: FileReport): number | null {
   let pid: number | null;
   try {

@@ -42,7 +42,7 @@ export async function claimWithin(
   }
 }
 
-/** The claim, or who has the file. Does not even try while somebody holds it: that takes its time. */
+/** The claim, or who has the file. Does not even try while it is held, which would take time. */
 function claimIfFree(path: string): Claim | PidFileError {
   const holder = findHolder(path);
   if (holder !== null) return locked(path, holder.pid);

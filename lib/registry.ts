@@ -102,8 +102,8 @@ export class Registry {
   }
 
   /**
-   * Delivers first what waits, if it waits for this one and the process is not exiting; then lets go
-   * of the PID file, because whoever can read the PID may signal it; then of the signals.
+   * First delivers what is pending for this one, unless the process is exiting; then releases the PID
+   * file, because a PID that can be read may be signalled; then the signals.
    * `isStopped` tells whether a handler that was called has stopped it meanwhile.
    */
   stop(receiver: Receiver, isStopped: () => boolean, letGoOfPidFile: () => void): void {
@@ -117,7 +117,7 @@ export class Registry {
     try {
       this.update();
     } finally {
-      // Whatever a 'removeListener' listener of somebody's throws.
+      // Whatever another library's 'removeListener' listener throws.
       if (isLast && this.#exiting) this.native.discard();
       else if (gives && !this.#exiting) this.deliverWaiting();
       this.#leaving.delete(receiver);
@@ -198,7 +198,7 @@ export class Registry {
   }
 
   /**
-   * The listeners of others: those that anybody can see, and those that hide from listeners(), as
+   * The listeners of others: those that are visible, and those that hide from listeners(), as
    * that of tsx, which tells a parent process that the signal has arrived. Those of signal-exit do
    * not count if there are no others: they would end the process.
    */
@@ -340,7 +340,7 @@ export class Registry {
   #allowNoMoreListeners(): void {
     const most = this.#mostListeners;
     this.#mostListeners = 0;
-    // Unless somebody has set another number meanwhile.
+    // Unless another number has been set meanwhile.
     if (most === 0 || this.#host.getMaxListeners() !== most + MOST_OF_OURS) return;
     this.#host.setMaxListeners(most);
   }
@@ -456,7 +456,7 @@ export class Registry {
   readonly #listenerComes = (name: string | symbol): void => {
     const signum = toSignum(name);
     if (signum === undefined) return;
-    // The event loop may be blocked before anybody checks.
+    // The event loop may be blocked before the next check.
     if (this.#receiverOf(signum)?.isDefault(signum) === true) {
       this.native.setHandling(signum, false, 0, false, false);
     }
@@ -609,7 +609,7 @@ function throwIfRefused(error: number, purpose: string): void {
 }
 
 /**
- * Does everything, and only then throws the first error: a 'removeListener' listener of somebody's
+ * Does everything, and only then throws the first error: another library's 'removeListener' listener
  * must not keep our own listeners from being removed.
  */
 function inSpiteOfErrors(actions: readonly (() => unknown)[], last: () => void): void {

@@ -1,5 +1,5 @@
 // A graceful shutdown: begun once, its hooks one after the other, and bounded as a whole by the addon
-// (native/shutdown.h), which also ends it when somebody asks twice.
+// (native/shutdown.h), which also ends it at a second request.
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { inspect } from 'node:util';
@@ -216,7 +216,7 @@ export class Shutdown {
   readonly onError = Object.assign(
     (error: unknown): void => {
       const { native } = registry;
-      // A raised signal is for whoever else listens, or ends the process.
+      // A raised signal is for other listeners, or ends the process.
       if (error instanceof ReceivedSignal && error.signum > 0) {
         if (!someoneListens(native.hostProcess)) raise(error, native);
         return;
@@ -282,7 +282,7 @@ export class Shutdown {
     publishHookEnd(message, { isLate, ...outcome });
   }
 
-  // In the next turn of the event loop: whoever waits for shutDown() may set the exit code.
+  // In the next turn of the event loop: code that awaits shutDown() may set the exit code.
   #exit(reason: unknown): void {
     setImmediate(() => registry.native.hostProcess.exit(this.#publishEnd(reason)));
   }

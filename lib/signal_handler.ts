@@ -156,7 +156,7 @@ function recordFor(signum: number): ReceivedSignal {
 
 const THREE: readonly number[] = Object.values(SIGNAL_CLASSES).map((one) => one.SIGNUM);
 
-/** Taking a signal over must not make a stuck process harder to end than it was. */
+/** Taking a signal over must not make a stuck process harder to terminate. */
 const DEFAULT_HANDLERS_DEADLINE_MS = 5000;
 
 // To Bun a rejection that nobody handles is no uncaught exception.
@@ -178,7 +178,7 @@ class HandlerState implements Receiver {
   #leaveWatchdog = (): void => undefined;
   readonly #beginShutdown: SignalCallable;
   #referenced = false;
-  /** What start() has made; `null` while it does not run. */
+  /** What start() has made; `null` while it is not running. */
   #context: AsyncResource | null = null;
   #isStarting = false;
   /** Ends the wait of start(); `null` while it does not wait. */
@@ -227,7 +227,7 @@ class HandlerState implements Receiver {
     }
     const none = THREE.includes(signum) ? DEFAULT_HANDLER : undefined;
     const next = (handler as SignalCallable | undefined | null) ?? none;
-    // What waits has come for the handler that goes.
+    // What is pending arrived for the previous handler.
     if (next === undefined && this.runs && this.takes(signum)) registry.deliverWaiting();
     this.#handlers[signum] = next;
     if (this.runs) registry.update();
@@ -259,7 +259,7 @@ class HandlerState implements Receiver {
   #take(): AsyncResource {
     this.shutdown.renew();
     try {
-      // Handlers see the AsyncLocalStorage of their start(), and not of whoever was first.
+      // Handlers see the AsyncLocalStorage of their own start(), not of the first one.
       this.#context = new AsyncResource('SignalHandler1');
       registry.start(this);
       if (this.#plan?.errors === true) {
@@ -273,7 +273,7 @@ class HandlerState implements Receiver {
     }
   }
 
-  /** As start(), with signals taken at once, and the PID file when its holder lets it go. */
+  /** As start(), with signals taken at once, and the PID file once its holder has released it. */
   async startWithin(milliseconds: number, abortSignal: AbortSignal | undefined): Promise<void> {
     const context = this.#onlyOnce(() => this.#take());
     // While it waits, it can be stopped.
@@ -325,7 +325,7 @@ class HandlerState implements Receiver {
     }
     this.#claim = claim;
     try {
-      // Only now: whoever can read the PID may signal it.
+      // Only now: once the PID can be read, signals may come.
       claim?.publish();
     } catch (error) {
       this.#claim = null;

@@ -63,7 +63,7 @@ function openNamed(path: string, options: IdentifyOptions): OtherProcess {
   try {
     return identify(path, options);
   } catch (error) {
-    // terminate() would take it for a daemon that does not run.
+    // terminate() would take it for a daemon that is not running.
     const isNumber = error instanceof PidFileError && error.code === 'ENOENT' && /^\d+$/.test(path);
     if (!isNumber) throw error;
     throw invalidArgValue(

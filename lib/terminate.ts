@@ -188,7 +188,7 @@ function describeExit(code: number, signum: number): Exit {
 
 const NOT_RUNNING: Termination = Object.freeze({ pid: null, outcome: 'not-running' });
 
-/** `null` when it does not run. Unlike `ping()`, a file that another process has locked is
+/** `null` when it is not running. Unlike `ping()`, a file that another process has locked is
  * an error: some daemon does run, and the caller must not believe that it has been ended. */
 function find(target: Target, options: IdentifyOptions): OtherProcess | null {
   try {
