@@ -43,10 +43,14 @@ export function toOptions<T extends object>(
   }
   for (const key of Object.keys(value)) {
     if (!(known as readonly string[]).includes(key)) {
+      const given = (value as Record<string, unknown>)[key];
+      // Elsewhere in Node.js an AbortSignal is the option `signal`.
+      const word = isAbortSignal(given) ? 'abortSignal' : key;
+      const hint = didYouMean(word, known as readonly string[]);
       throw invalidArgValue(
         `${name}.${key}`,
-        `is unknown (known are: ${known.join(', ')}${didYouMean(key, known as readonly string[])})`,
-        (value as Record<string, unknown>)[key],
+        `is unknown (known are: ${known.join(', ')}${hint})`,
+        given,
       );
     }
   }
@@ -62,6 +66,11 @@ function isOption(value: object, key: PropertyKey): boolean {
   const parent = Object.getPrototypeOf(value) as object | null;
   const isRoot = parent === null || Object.getPrototypeOf(parent) === null;
   return !isRoot && isOption(parent, key);
+}
+
+/** Not by `instanceof`: it may come from another realm, or be a polyfill. */
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  return typeof value === 'object' && value !== null && 'aborted' in value;
 }
 
 export function toBoolean(name: string, value: unknown, fallback: boolean): boolean {
@@ -82,13 +91,13 @@ export function toMilliseconds(name: string, value: unknown, expected: string): 
   return value;
 }
 
-/** "; did you mean sigterm?", or nothing. */
-export function didYouMean(word: string, known: readonly string[]): string {
+/** "; did you mean sigterm?", or nothing. `quote` goes around the word. */
+export function didYouMean(word: string, known: readonly string[], quote = ''): string {
   const near = known
     .map((one) => ({ one, distance: distance(word.toLowerCase(), one.toLowerCase()) }))
     .filter(({ distance }) => distance <= 2)
     .sort((a, b) => a.distance - b.distance)[0];
-  return near === undefined ? '' : `; did you mean ${near.one}?`;
+  return near === undefined ? '' : `; did you mean ${quote}${near.one}${quote}?`;
 }
 
 /** How many letters have to be put in, taken out, replaced, or swapped with the next. */

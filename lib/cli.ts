@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command `daemoniker`. What nobody foresaw is one line on stderr too, and never an exit status
-// that means something else: an addon that does not load, a result that cannot be written.
+// The command `daemoniker`. An unexpected failure, such as an addon that does not load or a result that cannot be
+// written, is one line on stderr too, and never an exit status that means something else.
 const args = process.argv.slice(2);
 
 const FAILED = 1;
@@ -15,11 +15,11 @@ function fail(error: unknown): void {
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever does not read on wants the exit status alone.
+  // A reader that stopped reading wants the exit status alone.
   if (error.code !== 'EPIPE') fail(error);
 });
 
-// A terminal that was closed must not stop the work half-way: what was started is to be ended then.
+// A closed terminal must not stop the work half-way: what was started has to be terminated.
 process.stderr.on('error', () => undefined);
 
 import('./cli/main.js').then(({ run }) => run(args)).catch(fail);

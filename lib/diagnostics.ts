@@ -1,52 +1,52 @@
-// What happens in here, for whoever subscribes with node:diagnostics_channel. Channels without
+// Events for subscribers of node:diagnostics_channel. Channels without
 // subscribers cost one test: no message is made for them.
 import { channel, type Channel } from 'node:diagnostics_channel';
 import type { ReceivedSignal } from './signals';
 
-/** What the channels `daemoniker:start` and `daemoniker:stop` carry. */
+/** The message of `daemoniker:start` and `daemoniker:stop`. */
 export interface HandlerMessage {
-  /** The path of the handler's PID file as it was given, or `null`. */
+  /** The path of the handler's PID file as given, or `null`. */
   readonly pidFile: string | null;
 }
 
 /**
- * What the channels about a signal carry. One object goes through all of them, so it can be the key
- * of what a subscriber remembers from one to the next.
+ * The message of the channels about a signal: one object for all of them, so a subscriber can use it as a
+ * key.
  */
 export interface SignalMessage extends HandlerMessage {
   /** The signal, who sent it, and when. */
   readonly received: ReceivedSignal;
   /** The handler is `IGNORE_SIGNAL`: there will be no `daemoniker:handler:begin`. */
   readonly ignored: boolean;
-  /** In `daemoniker:handler:end`: what the handler returned, such as a promise. */
+  /** In `daemoniker:handler:end`: the handler's result, such as a promise. */
   readonly result?: unknown;
   /** In `daemoniker:handler:end`: what the handler threw. The default handler throws `received`. */
   readonly error?: unknown;
 }
 
-/** What `daemoniker:shutdown:begin` and `daemoniker:shutdown:end` carry. */
+/** The message of `daemoniker:shutdown:begin` and `daemoniker:shutdown:end`. */
 export interface ShutdownMessage extends HandlerMessage {
   /** Why: a {@link ReceivedSignal}, an error, or what `shutDown()` was given. */
   readonly reason: unknown;
-  /** In `daemoniker:shutdown:end`: what the process is going to exit with. */
+  /** In `daemoniker:shutdown:end`: the exit code to come. */
   readonly exitCode?: number | string | undefined;
 }
 
-/** What the channels about a hook carry. One object goes through both. */
+/** The message of the channels about a hook: one object for both. */
 export interface ShutdownHookMessage extends ShutdownMessage {
-  /** The name that the hook was added by. */
+  /** The hook's name. */
   readonly name: string;
-  /** In `daemoniker:shutdown:hook:end`: it has outlived its own `timeout`. */
+  /** In `daemoniker:shutdown:hook:end`: it has exceeded its own `timeout`. */
   readonly isLate?: boolean;
   /** In `daemoniker:shutdown:hook:end`: what it threw or rejected with. */
   readonly error?: unknown;
 }
 
-/** What `daemoniker:warning` carries: what `process.emitWarning()` gets as well. */
+/** The message of `daemoniker:warning`; `process.emitWarning()` gets it too. */
 export interface WarningMessage {
   /**
-   * - `DAEMONIKER_LISTENERS_NOT_CALLED`: others listen with `process.on()` to a signal that a handler has.
-   * - `DAEMONIKER_UNREACHABLE`: on Windows, `send()` cannot reach the handlers that have started.
+   * - `DAEMONIKER_LISTENERS_NOT_CALLED`: a signal that has a handler also has listeners by `process.on()`.
+   * - `DAEMONIKER_UNREACHABLE`: on Windows, `send()` cannot reach the handlers.
    */
   readonly code: 'DAEMONIKER_LISTENERS_NOT_CALLED' | 'DAEMONIKER_UNREACHABLE';
   /** For people. */
@@ -54,20 +54,22 @@ export interface WarningMessage {
 }
 
 /**
- * The channels of `node:diagnostics_channel` that this package publishes on, and what they carry.
+ * The channels of `node:diagnostics_channel` that this package publishes on, and their messages.
  *
- * A deadline that ends the process publishes nothing, because no JavaScript runs then. Neither does a
+ * A deadline that terminates the process publishes nothing, because no JavaScript runs then; nor does a
  * signal that the runtime delivers to listeners of `process.on()`.
  *
  * @example
  * ```ts
+ * // watch.ts
  * import { subscribe } from 'node:diagnostics_channel';
- * import type { SignalMessage } from 'daemoniker';
+ * import { SignalHandler1, type SignalMessage } from 'daemoniker';
  *
  * subscribe('daemoniker:signal', (message) => {
  *   const { received } = message as SignalMessage;
  *   console.log(received.name, 'from', received.sender?.command ?? 'unknown');
  * });
+ * new SignalHandler1('my.pid').start().ref();
  * ```
  */
 export interface DiagnosticsMessages {
@@ -78,21 +80,20 @@ export interface DiagnosticsMessages {
   /** The handler is about to be called. */
   'daemoniker:handler:begin': SignalMessage;
   /**
-   * The handler has returned or thrown. What an asynchronous one still does is behind its promise,
-   * `result`.
+   * The handler has returned or thrown; an asynchronous one may still be working, see `result`.
    */
   'daemoniker:handler:end': SignalMessage;
   /** A handler has stopped; also when the process exits. */
   'daemoniker:stop': HandlerMessage;
-  /** A shutdown has begun; `abortSignal` is aborted, and the first hook is next. */
+  /** A shutdown has begun; `abortSignal` is aborted, the first hook is next. */
   'daemoniker:shutdown:begin': ShutdownMessage;
   /** A hook is about to be called. */
   'daemoniker:shutdown:hook:begin': ShutdownHookMessage;
-  /** What the hook returned has settled, or took too long. */
+  /** The hook's result has settled, or it took too long. */
   'daemoniker:shutdown:hook:end': ShutdownHookMessage;
   /** All hooks have run; the exit is next. */
   'daemoniker:shutdown:end': ShutdownMessage;
-  /** Something is not as it should be, and nothing has failed. */
+  /** Something is wrong, although nothing has failed. */
   'daemoniker:warning': WarningMessage;
 }
 

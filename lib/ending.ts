@@ -39,7 +39,7 @@ function endBySignal(signal: ReceivedSignal, native: NativeBinding): void {
   native.writeToStandardError(`daemoniker: ${signal.message}; ending the process\n`);
 
   const exitCode = 128 + signal.signum;
-  // Added last, so it runs last: another exit code by then is somebody's wish.
+  // Added last, so it runs last: another exit code by then was set on purpose.
   host.on('exit', () => {
     if (host.exitCode === exitCode) native.dieAtExit(signal.signum);
   });

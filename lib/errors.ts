@@ -1,12 +1,17 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { getSystemErrorName, inspect } from 'node:util';
 
 /**
- * The base class of everything that this package throws, but `TypeError` and `RangeError`, which
- * are for wrong arguments (`ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`).
+ * The base class of all errors of this package, except for wrong arguments and calls. Those are a
+ * `TypeError` (`ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_THIS`) or a `RangeError`
+ * (`ERR_OUT_OF_RANGE`), which any function may throw. docs/troubleshooting.md explains every code.
  *
  * @example
  * ```js
- * const { DaemonikerException, send } = require('daemoniker');
+ * // stop.mjs
+ * import { DaemonikerException, send } from 'daemoniker';
+ *
  * try {
  *   send('my.pid', 'SIGTERM');
  * } catch (error) {
@@ -32,7 +37,7 @@ export function nameAfterClass(errorClass: { name: string; prototype: Error }): 
 
 /** What a failed system call adds to an error, as in Node's own system errors. */
 export interface SystemErrorDetails {
-  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  /** The system error's number, negative, as in `util.getSystemErrorName()`. */
   readonly errno?: number;
   /** The system call that failed. */
   readonly syscall?: string;
@@ -83,30 +88,28 @@ export interface SignalErrorDetails extends SystemErrorDetails {
 /**
  * Signal handling or sending failed. `code` says why:
  *
- * - `ERR_HANDLER_RUNNING`: `start()` of a handler that runs already, or another Node.js environment of
- *   this process (of an embedder) handles its signals.
- * - `ERR_HANDLER_STOPPED`: `stop()` was called while `start({ wait })` waited for the PID file.
- * - `ERR_NOT_MAIN_THREAD`: `start()`, `shutDown()` or `exitWithin()` in a worker thread; signals belong
- *   to the main thread.
- * - `ERR_SHUTDOWN_OVER`: `onShutdown()` after the last hook has run.
- * - `ERR_UNKNOWN_SIGNAL`: no such signal on this platform.
- * - a system error's code: `ESRCH` (no such process), `EPERM` (not ours to signal), `EACCES` (hidden
- *   from us, so nobody can tell whether it is the daemon), `EAGAIN` (no thread left), `EMFILE` or
- *   `ENFILE` (no descriptor left), with `errno` and `syscall`.
- * - on Windows also `EPROTO` (what answers on its pipe is not a daemoniker handler), `ETIMEDOUT` (it does
- *   not answer within two seconds) and `ENOSYS` (no handler, and Windows itself knows only how to end a
- *   process).
- *
- * Each code and what to do about it: docs/troubleshooting.md.
+ * - `ERR_HANDLER_RUNNING`: the handler is already running, or another Node.js environment of this process
+ *   (in an embedder) handles its signals.
+ * - `ERR_HANDLER_STOPPED`: `stop()` was called while `start({ wait })` was waiting.
+ * - `ERR_NOT_MAIN_THREAD`: `start()`, `shutDown()` or `exitWithin()` was called in a worker thread.
+ * - `ERR_SHUTDOWN_OVER`: `onShutdown()` was called after the last hook had run.
+ * - `ERR_UNKNOWN_SIGNAL`: this platform has no such signal.
+ * - A system error's code, with `errno` and `syscall`: `ESRCH` (no such process), `EPERM` (not permitted),
+ *   `EACCES` (the process is hidden from this one), `EAGAIN` (no thread left), `EMFILE` or `ENFILE` (no
+ *   descriptor left).
+ * - On Windows also `EPROTO` (what answers on its pipe is not a daemoniker handler), `ETIMEDOUT` (no answer
+ *   within two seconds) and `ENOSYS` (no handler, and Windows itself can only terminate a process).
  *
  * @example
  * ```js
- * const { SignalError, send } = require('daemoniker');
+ * // stop.mjs
+ * import { SignalError, send } from 'daemoniker';
+ *
  * try {
  *   send('my.pid', 'SIGTERM');
  * } catch (error) {
  *   if (!(error instanceof SignalError && error.code === 'ESRCH')) throw error;
- *   console.log(`process ${error.pid} is gone already`);
+ *   console.log(`process ${error.pid} is already gone`);
  * }
  * ```
  */
@@ -115,13 +118,13 @@ export class SignalError extends DaemonikerException {
     nameAfterClass(this);
   }
 
-  /** Why, in a word for programs. */
+  /** Why, for programs. */
   declare readonly code: SignalErrorCode;
-  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  /** The system error's number, negative, as in `util.getSystemErrorName()`. */
   declare readonly errno?: number;
   /** The system call that failed. */
   declare readonly syscall?: string;
-  /** The PID file, when there was one. */
+  /** The PID file, if one was given. */
   declare readonly path?: string;
   /** The process that was to be signalled. */
   declare readonly pid?: number;
@@ -134,17 +137,18 @@ export class SignalError extends DaemonikerException {
 }
 
 /**
- * The supervisor could not be notified. `code` says why: a system error's code, with `errno` and
- * `syscall`, or `EAFNOSUPPORT` for a `NOTIFY_SOCKET` that is neither a path nor an abstract name.
+ * The supervisor could not be notified; see {@link notify} for the codes.
  *
  * @example
  * ```js
- * const { NotifyError, notify } = require('daemoniker');
+ * // service.mjs
+ * import { NotifyError, notify } from 'daemoniker';
+ *
  * try {
  *   notify('READY=1');
  * } catch (error) {
  *   if (!(error instanceof NotifyError)) throw error;
- *   console.error(error.message); // and goes on: systemd will say that the start timed out
+ *   console.error(error.message); // continues; systemd will report that the start timed out
  * }
  * ```
  */
@@ -153,9 +157,9 @@ export class NotifyError extends DaemonikerException {
     nameAfterClass(this);
   }
 
-  /** Why, in a word for programs. */
+  /** Why, for programs. */
   declare readonly code: string;
-  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  /** The system error's number, negative, as in `util.getSystemErrorName()`. */
   declare readonly errno?: number;
   /** The system call that failed. */
   declare readonly syscall?: string;
@@ -189,22 +193,26 @@ export type LaunchErrorCode =
   | (string & Record<never, never>);
 
 /**
- * A daemon was not started, and nothing of it is left running but for `ERR_LAUNCH_NOT_ENDED`. `code` says why:
+ * A daemon was not started. Except for `ERR_LAUNCH_NOT_ENDED`, nothing of it is left running. `code` says why:
  *
- * - `ERR_LAUNCH_ENDED`: it ended before it held its PID file.
- * - `ERR_LAUNCH_TIMEOUT`: it did not hold the PID file in time, and was ended.
- * - `ERR_LAUNCH_NOT_ENDED`: some of what was started could not be ended (`pids`), as it belongs to another user, for
- *   example; `cause` is why it was to end.
- * - a system error's code (`ENOENT`, `EACCES`, `ELOOP`, `ENOTDIR`): the command, the working directory or the log
- *   file cannot be used, with `errno` and `syscall`.
+ * - `ERR_LAUNCH_ENDED`: it exited before it held its PID file.
+ * - `ERR_LAUNCH_TIMEOUT`: it did not hold the PID file in time, and was terminated.
+ * - `ERR_LAUNCH_NOT_ENDED`: some of its processes (`pids`) could not be terminated, for example because they belong
+ *   to another user; `cause` is why they had to be.
+ * - A system error's code (`ENOENT`, `EACCES`, `ELOOP`, `ENOTDIR`), with `errno` and `syscall`: the command, the
+ *   working directory or the log file cannot be used.
  *
  * @example
  * ```js
- * const { LaunchError, launch } = require('daemoniker');
- * launch('my.pid', process.execPath, ['daemon.js']).catch((error) => {
+ * // launch.mjs
+ * import { LaunchError, launch } from 'daemoniker';
+ *
+ * try {
+ *   await launch('my.pid', process.execPath, ['daemon.mjs']);
+ * } catch (error) {
  *   if (!(error instanceof LaunchError)) throw error;
  *   console.error(error.code, error.exitCode, error.stderr);
- * });
+ * }
  * ```
  */
 export class LaunchError extends DaemonikerException {
@@ -212,24 +220,24 @@ export class LaunchError extends DaemonikerException {
     nameAfterClass(this);
   }
 
-  /** Why, in a word for programs. */
+  /** Why, for programs. */
   declare readonly code: LaunchErrorCode;
-  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  /** The system error's number, negative, as in `util.getSystemErrorName()`. */
   declare readonly errno?: number;
   /** The system call that failed. */
   declare readonly syscall?: string;
   /** The PID file, or what cannot be used: the command, the directory, the log file. */
   declare readonly path: string;
-  /** With which exit code it ended, if it ended by itself. */
+  /** Its exit code, if it exited. */
   declare readonly exitCode?: number;
-  /** By which signal it ended. */
+  /** The signal that terminated it. */
   declare readonly signal?: NodeJS.Signals;
   /**
-   * The last lines that it wrote to stderr, at most 20 and 4096 bytes, if these were kept; to stdout, too, where both
-   * go to one file. As they are: `message` has them with control characters escaped.
+   * The last lines of its stderr, at most 20 and 4096 bytes, if it was kept; with those of stdout if both go to one
+   * file. Control characters are escaped in `message` only.
    */
   declare readonly stderr?: string;
-  /** What still runs. */
+  /** The processes that are still running. */
   declare readonly pids?: readonly number[];
 
   /** @hidden */
@@ -246,27 +254,25 @@ export interface PidFileErrorDetails extends SystemErrorDetails {
 /**
  * Something is wrong with a PID file. `code` says what:
  *
- * - `ERR_PID_FILE_INVALID`: it is not a file that holds one process ID and nothing else.
- * - `ERR_PID_FILE_LOCKED`: another live daemon has it; `pid` names it, or is `null` when it has not
- *   written its PID yet. Also, with `pid` `null`, when somebody else's lock keeps a stale file from being
- *   written, and no new file can take its place.
+ * - `ERR_PID_FILE_INVALID`: it is not a file that holds exactly one process ID.
+ * - `ERR_PID_FILE_LOCKED`: another live daemon holds it; `pid` is `null` until that has written its PID. Also,
+ *   with `pid` `null`, if another program's lock prevents writing a stale file that cannot be replaced either.
  * - `ERR_PID_FILE_FOREIGN`: it is locked, but not by the process that it names.
- * - `ERR_PID_FILE_STALE`: the process that it names is another one: the daemon held the file's lock,
- *   and nobody does any more; or, in a file of another program, it started after the file was written.
- * - `ERR_PID_FILE_UNVERIFIED`: nobody holds the file, which another program wrote, and it names a
- *   process that is hardly ever the daemon: PID 1 (but from inside its own container), a thread of the
- *   kernel, or an ancestor of this process. On Windows: a process that the system cannot run without.
- * - `ERR_PID_FILE_INSECURE`: root was asked to trust a file that others may steer.
- * - a system error's code (`ENOENT`, `EACCES`, `ELOOP`, `EMFILE`, `ENOSPC`), with `errno` and `syscall`.
- *
- * `ERR_PID_FILE_INSECURE` does not exist on Windows, where files have no mode. Each code and what to
- * do about it: docs/troubleshooting.md.
+ * - `ERR_PID_FILE_STALE`: the process that it names is not the daemon: the daemon's lock is gone, or, in another
+ *   program's file, the process started after the file was written.
+ * - `ERR_PID_FILE_UNVERIFIED`: another program wrote it, no process holds it, and the process that it names is
+ *   hardly ever the daemon: PID 1 (except inside its own container), a kernel thread, or an ancestor of this
+ *   process; on Windows, a process that the system cannot run without.
+ * - `ERR_PID_FILE_INSECURE` (not on Windows): root was asked to trust a file that other users may write.
+ * - A system error's code (`ENOENT`, `EACCES`, `ELOOP`, `EMFILE`, `ENOSPC`), with `errno` and `syscall`.
  *
  * @example
  * ```js
- * const { PidFileError, SignalHandler1 } = require('daemoniker');
+ * // daemon.mjs
+ * import { PidFileError, SignalHandler1 } from 'daemoniker';
+ *
  * try {
- *   new SignalHandler1('my.pid').start();
+ *   new SignalHandler1('my.pid').start().ref();
  * } catch (error) {
  *   if (!(error instanceof PidFileError && error.code === 'ERR_PID_FILE_LOCKED')) throw error;
  *   console.error(`already running as process ${error.pid}`);
@@ -279,15 +285,15 @@ export class PidFileError extends DaemonikerException {
     nameAfterClass(this);
   }
 
-  /** What, in a word for programs. */
+  /** What, for programs. */
   declare readonly code: PidFileErrorCode;
-  /** The number of the system's error, negative, as in `util.getSystemErrorName()`. */
+  /** The system error's number, negative, as in `util.getSystemErrorName()`. */
   declare readonly errno?: number;
   /** The system call that failed. */
   declare readonly syscall?: string;
   /** The path of the PID file. */
   declare readonly path: string;
-  /** The process that the file names or that holds it, where the error is about one. */
+  /** The process that the file names or that holds it, if the error is about one. */
   declare readonly pid?: number | null;
 
   /** @hidden */
@@ -304,7 +310,7 @@ export function systemErrorCode(errno: number): string {
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
-  EAGAIN: 'the system has no more threads or processes to give',
+  EAGAIN: 'the limit on threads or processes has been reached',
   EBUSY: 'another process has it open and does not share it',
   ENAMETOOLONG: 'the path or a part of it is longer than the system allows',
   ELOOP: 'it is a symbolic link that is not followed, or that leads back to itself',
@@ -312,8 +318,9 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENFILE: 'the system has too many open files',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on the device',
-  ENOTDIR: 'a part of the path is no directory',
-  ENOSYS: 'it has no handler for this signal, and Windows itself knows only how to end a process',
+  ENOTDIR: 'a part of the path is not a directory',
+  ENOSYS:
+    'it has no handler for this signal, and all that Windows itself can do is terminate a process',
   EPERM: 'operation not permitted',
   EPROTO: 'what answers on its pipe is not its signal handler',
   EROFS: 'the file system is read-only',
@@ -331,6 +338,14 @@ export function explainSystemError(
   return explanation === undefined ? code : `${code}: ${explanation}`;
 }
 
+/** For `special` above, about a file that was to be created: which directory does not exist. */
+export function missingDirectory(path: string): Readonly<Record<string, string>> {
+  const directory = dirname(resolve(path));
+  return existsSync(directory)
+    ? {}
+    : { ENOENT: `its directory '${printable(directory)}' does not exist` };
+}
+
 /** A `TypeError` with Node's code, saying what an argument must be and what it was. */
 export function invalidArgType(name: string, expected: string, actual: unknown): TypeError {
   return withCode(
@@ -341,9 +356,14 @@ export function invalidArgType(name: string, expected: string, actual: unknown):
 
 export function invalidArgValue(name: string, problem: string, actual: unknown): TypeError {
   return withCode(
-    new TypeError(`The argument "${name}" ${problem}. Received ${describe(actual)}`),
+    new TypeError(`The argument "${name}" ${sentence(problem)} Received ${describe(actual)}`),
     'ERR_INVALID_ARG_VALUE',
   );
+}
+
+/** With its full stop; one that ends in "did you mean …?" has its mark. */
+export function sentence(text: string): string {
+  return text.endsWith('?') ? text : `${text}.`;
 }
 
 export function outOfRange(name: string, expected: string, actual: unknown): RangeError {
@@ -352,6 +372,18 @@ export function outOfRange(name: string, expected: string, actual: unknown): Ran
       `The value of "${name}" is out of range. It must be ${expected}. Received ${describe(actual)}`,
     ),
     'ERR_OUT_OF_RANGE',
+  );
+}
+
+/** For a method or accessor used without its object. `member`: how it is used, as `handler.stop()`. */
+export function invalidThis(className: string, member: string, actual: unknown): TypeError {
+  const callback = member.endsWith('()') ? `, or () => ${member} as a callback` : '';
+  return withCode(
+    new TypeError(
+      `Value of "this" must be an instance of ${className}. Use ${member}${callback}. ` +
+        `Received ${describe(actual)}`,
+    ),
+    'ERR_INVALID_THIS',
   );
 }
 

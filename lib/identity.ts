@@ -1,5 +1,12 @@
 // Is this process the one that the PID file means?
-import { PidFileError, explainSystemError, systemErrorCode, type SignalError } from './errors';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import {
+  PidFileError,
+  explainSystemError,
+  printable,
+  systemErrorCode,
+  type SignalError,
+} from './errors';
 import {
   Holds,
   LockState,
@@ -132,7 +139,7 @@ function hasChanged(path: string, before: ExaminedFile): boolean {
 function foreign(path: string, pid: number): PidFileError {
   return new PidFileError(
     `'${path}' names process ${pid}, but another process holds its lock (perhaps a daemon in ` +
-      'a container, where the number means something else). Nothing was signalled',
+      'a container, which has its own process IDs). Nothing was signalled',
     'ERR_PID_FILE_FOREIGN',
     path,
     { pid },
@@ -168,9 +175,9 @@ export function whyNot(
   const role = native.roleOf(pid, report.uid);
   if (role === Role.Ordinary) return null;
   return new PidFileError(
-    `'${path}' names process ${pid}, ${ROLES[role]}, and no lock shows that this is the daemon: ` +
+    `'${path}' names process ${pid}, ${ROLES[role]}, and no lock shows that it is the daemon: ` +
       'the number may come from a container, or from before a reboot. Nothing was signalled; if ' +
-      'that is the process you mean, pass { verify: false }',
+      'you do mean that process, pass { verify: false }',
     'ERR_PID_FILE_UNVERIFIED',
     path,
     { pid },
@@ -178,7 +185,7 @@ export function whyNot(
 }
 
 function abandoned(path: string, pid: number): PidFileError {
-  const reason = 'the daemon that wrote it held its lock, which nobody holds any more';
+  const reason = 'the daemon held a lock on the file, which no process holds any more';
   const error = stale(path, pid, reason);
   ABANDONED.add(error);
   return error;
@@ -193,7 +200,7 @@ export function isLockGone(error: PidFileError): boolean {
 
 function stale(path: string, pid: number, reason: string): PidFileError {
   return new PidFileError(
-    `'${path}' names process ${pid}, which is taken for another one: ${reason}. ` +
+    `'${path}' is stale: it names process ${pid}, which is not the daemon, because ${reason}. ` +
       'Nothing was signalled; the next start() replaces the file',
     'ERR_PID_FILE_STALE',
     path,
@@ -201,7 +208,7 @@ function stale(path: string, pid: number, reason: string): PidFileError {
   );
 }
 
-/** Root signals anybody, so nobody but root and the daemon's own user may tell it whom. */
+/** Root may signal any process, so only root and the daemon's own user may choose which. */
 function refuseInsecure(path: string, report: FileReport, pid: number): void {
   if (process.geteuid?.() !== 0) return;
   const byAnyone = (report.mode & 0o002) !== 0;
@@ -217,7 +224,7 @@ function refuseInsecure(path: string, report: FileReport, pid: number): void {
   throw new PidFileError(
     `root does not trust '${path}': it belongs to uid ${report.uid} with mode ${mode}${link}, ` +
       `and process ${pid} belongs to uid ${owner < 0 ? 'unknown' : owner}. Whoever may write it ` +
-      'could have root signal any process. Nothing was signalled; mend its owner and mode, or ' +
+      'could have root signal any process. Nothing was signalled; fix its owner and mode, or ' +
       'pass { insecure: true }',
     'ERR_PID_FILE_INSECURE',
     path,
@@ -227,11 +234,21 @@ function refuseInsecure(path: string, report: FileReport, pid: number): void {
 
 function unreadable(path: string, errno: number, syscall: string): PidFileError {
   return new PidFileError(
-    `Cannot read PID file '${path}': ${explainSystemError(errno)}`,
+    `Cannot read PID file '${path}': ${explainSystemError(errno, relativeTo(path))}`,
     systemErrorCode(errno),
     path,
     { errno, syscall },
   );
+}
+
+/** Where a relative path was looked up: seldom where its user thinks, if nothing is there. */
+function relativeTo(path: string): Readonly<Record<string, string>> {
+  if (isAbsolute(path)) return {};
+  try {
+    return { ENOENT: `there is no such file in '${printable(dirname(resolve(path)))}'` };
+  } catch {
+    return {}; // the working directory itself is gone
+  }
 }
 
 function time(milliseconds: number): string {

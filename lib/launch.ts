@@ -21,6 +21,7 @@ import {
   explainSystemError,
   invalidArgType,
   invalidArgValue,
+  missingDirectory,
   printable,
 } from './errors';
 import { identify, isLeftEmpty } from './identity';
@@ -31,19 +32,19 @@ import { happensWithin, toAbortSignal, toDuration } from './waiting';
 /** Options of {@link launch}. */
 export interface LaunchOptions {
   /**
-   * Where it is started: a path or `file:` URL.
+   * Its working directory: a path or `file:` URL.
    * @defaultValue the working directory of this process
    */
   cwd?: string | URL | undefined;
   /**
-   * Its environment: strings. Nothing is added to it.
+   * Its whole environment: strings.
    * @defaultValue `process.env`
    */
   env?: NodeJS.ProcessEnv | undefined;
   /**
-   * The file that its standard output is appended to; `null`: it is discarded.
-   * @defaultValue the name of the PID file, with `.log` in place of `.pid`: a regular file of this user's, and no
-   *   symbolic link
+   * The file that its standard output is appended to, or `null` to discard it.
+   * @defaultValue the name of the PID file with `.log` in place of `.pid`, which must be a regular file of this
+   *   user and no symbolic link
    */
   stdout?: string | URL | null | undefined;
   /**
@@ -52,17 +53,17 @@ export interface LaunchOptions {
    */
   stderr?: string | URL | null | undefined;
   /**
-   * Milliseconds, from 0 to 2147483647, that it may take to hold its PID file; `Infinity` for ever.
+   * Milliseconds, from 0 to 2147483647, that it may take to hold its PID file, or `Infinity`.
    * @defaultValue 10_000
    */
   timeout?: number | undefined;
-  /** Gives up, and ends what was started. */
+  /** Gives up, and terminates what was started. */
   abortSignal?: AbortSignal | undefined;
 }
 
-/** What {@link launch} has started. */
+/** The result of {@link launch}. */
 export interface Launched {
-  /** The process that holds the PID file: the one that was started, or one of its session. */
+  /** The process that holds the PID file: the one that was started, or another one of its session. */
   readonly pid: number;
 }
 
@@ -77,45 +78,39 @@ const COUNT_EVERY_MS = 20;
 const SIGTERM = 15;
 const SIGKILL = 9;
 
-/** How much of its stderr is told. */
+/** How much of its stderr an error shows. */
 const TOLD_BYTES = 4096;
 const TOLD_LINES = 20;
 
 /**
- * Starts a daemon in the background: in a session of its own (on Windows, without a console window), so that
- * it outlives this process and its terminal, and without any open file of this process. *Started* means that
- * it, or a process of its session, holds the PID file, by `SignalHandler1`, `PidFile` or otherwise. If it does
- * not get there, all of its session has been ended when the promise rejects: by SIGTERM, and two seconds later by
- * SIGKILL.
+ * Starts a daemon in the background: in its own session (on Windows, without a console window), so that it
+ * outlives this process and its terminal, and without any open file of this process. *Started* means that it, or
+ * a process of its session, holds the PID file, by `SignalHandler1`, `PidFile` or otherwise. If that fails, the
+ * whole session has been terminated when the promise rejects: by SIGTERM, and two seconds later by SIGKILL.
  *
- * A session here is all that has not left it, and all descendants of that, as with su(1) and sudo(8). A program
- * that goes into the background on its own (it calls setsid(2), and its parent ends) is no longer part of it, and
- * is not ended. On Unix no child that this process starts later inherits its open files either. On Windows a job object takes
- * its place; there, what the daemon starts has no console, and a console program gets a window unless it is
- * started with `windowsHide`. Works in worker threads too.
+ * Descendants belong to the session even if they leave it, as with su(1) and sudo(8), but not a program that
+ * daemonizes (it calls setsid(2), and its parent exits), which is not terminated. On Unix, children that this
+ * process starts later do not inherit its open files either. On Windows a job object is the session; there,
+ * children of the daemon have no console, and a console program gets a window unless it is started with
+ * `windowsHide`. Works in worker threads too.
  *
- * @param pidFile - A path or `file:` URL, for this process's working directory. The daemon is not told: it must
- *   use the same file.
- * @param command - A program: a path (a relative one is looked up in `cwd`), or a name that is looked up in `PATH`.
- *   No shell is involved, so no `.cmd` or `.bat` file on Windows.
+ * @param pidFile - A path or `file:` URL; relative to this process's working directory. The daemon is not told: it
+ *   must use the same file.
+ * @param command - A program: a path (relative to `cwd`), or a name that is looked up in `PATH`. There is no
+ *   shell, so no `.cmd` or `.bat` file on Windows.
  * @param args - Its arguments.
- * @param options - Where it is started, where its output goes, and how long it may take.
- * @returns which process holds the PID file
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
- * @throws PidFileError `ERR_PID_FILE_LOCKED` when the daemon runs already, or another one was faster;
- *   `ERR_PID_FILE_INVALID` and others as {@link send}, before anything is started
- * @throws LaunchError `ERR_LAUNCH_ENDED` when it ends before it holds the PID file, with `exitCode` or `signal`,
- *   and the last lines of its `stderr`; `ERR_LAUNCH_TIMEOUT`; a system error's code for a command, a directory
- *   or a log file that cannot be used (`ENOENT`, `EACCES`, `ELOOP`), with its `path`; `ERR_LAUNCH_NOT_ENDED` with
- *   `pids` and the `cause` if some of it could not be ended; the reason of `abortSignal`
+ * @param options - Its directory, environment, output and time limit.
+ * @throws PidFileError `ERR_PID_FILE_LOCKED` if the daemon is already running, or another one was faster; others
+ *   as {@link send}, before anything is started
+ * @throws LaunchError of any code; the reason of `abortSignal`
  *
  * @example
  * ```js
- * const { launch } = require('daemoniker');
- * launch('my.pid', process.execPath, ['daemon.js'], { stdout: 'my.log' }).then(
- *   ({ pid }) => console.log(`started as process ${pid}`),
- *   (error) => console.error(error.message),
- * );
+ * // launch.mjs
+ * import { launch } from 'daemoniker';
+ *
+ * const { pid } = await launch('my.pid', process.execPath, ['daemon.mjs'], { stdout: 'my.log' });
+ * console.log(`started as process ${pid}`);
  * ```
  */
 export async function launch(
@@ -241,7 +236,7 @@ class Started {
     }
   }
 
-  /** Ends all of it, at the latest by SIGKILL; what still runs then. */
+  /** Terminates all of it, at the latest with SIGKILL; returns what is still running then. */
   async end(): Promise<readonly number[]> {
     let left = this.#signal(SIGTERM);
     const begun = performance.now();
@@ -281,9 +276,9 @@ class Started {
 
   #endedEarly(problem: PidFileError | null): LaunchError {
     const { code, signal } = this.#exit ?? { code: null, signal: null };
-    const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
+    const how = signal === null ? `exited with code ${code}` : `was terminated by ${signal}`;
     return this.#failed(
-      `ended ${how} before it held '${this.#request.path}'`,
+      `${how} before it held '${this.#request.path}'`,
       'ERR_LAUNCH_ENDED',
       problem,
       {
@@ -295,7 +290,7 @@ class Started {
 
   #late(timeout: number, problem: PidFileError | null): LaunchError {
     return this.#failed(
-      `did not hold '${this.#request.path}' within ${timeout / 1000} s, and was ended`,
+      `did not hold '${this.#request.path}' within ${timeout / 1000} s and was terminated`,
       'ERR_LAUNCH_TIMEOUT',
       problem,
     );
@@ -345,10 +340,10 @@ const NOTHING_ELSE = {
 } as const;
 
 function notEnded(path: string, pids: readonly number[], cause: unknown): LaunchError {
-  const which = `process${pids.length === 1 ? '' : 'es'} ${pids.join(', ')}`;
+  const which = pids.length === 1 ? `process ${pids[0]} is` : `processes ${pids.join(', ')} are`;
   const message = cause instanceof Error ? cause.message : String(cause);
   return new LaunchError(
-    `Cannot end what was started: ${which}. It was to end because: ${message}`,
+    `Cannot terminate what was started: ${which} still running. The reason for terminating it: ${message}`,
     'ERR_LAUNCH_NOT_ENDED',
     { path, pids, cause },
   );
@@ -357,7 +352,7 @@ function notEnded(path: string, pids: readonly number[], cause: unknown): Launch
 /** It was free when this one was started. */
 function heldByOther(path: string, pid: number): PidFileError {
   return new PidFileError(
-    `'${path}' is held by process ${pid}, which was started by somebody else, or has left the session of what was started`,
+    `'${path}' is held by process ${pid}, which was not started here, or has left the session of what was started`,
     'ERR_PID_FILE_LOCKED',
     path,
     { pid },
@@ -388,7 +383,7 @@ function refuseSecond(path: string): void {
     if (error instanceof SignalError && error.code === 'ESRCH') return;
     if (error instanceof PidFileError) {
       if (REPLACEABLE.includes(error.code) || isLeftEmpty(error)) return;
-      // Somebody holds it: in another container, or it is about to write its number.
+      // A process holds it: one in another container, or one that is about to write its PID.
       const isHeld = error.code === 'ERR_PID_FILE_FOREIGN' || error.pid === null;
       if (isHeld) throw locked(path, null);
     }
@@ -498,7 +493,7 @@ class Log {
     try {
       unlinkSync(this.#path);
     } catch {
-      // Somebody else has done so.
+      // It has already been removed.
     }
   }
 }
@@ -635,19 +630,20 @@ function checkDirectory(cwd: string): void {
   } catch (error) {
     throw unusable('working directory', cwd, error as NodeJS.ErrnoException);
   }
-  throw new LaunchError(`Cannot use working directory '${cwd}': it is no directory`, 'ENOTDIR', {
+  throw new LaunchError(`Cannot use working directory '${cwd}': it is not a directory`, 'ENOTDIR', {
     path: cwd,
   });
 }
 
 const UNUSABLE = {
   EISDIR: 'it is a directory',
-  ENXIO: 'nobody reads from it',
+  ENXIO: 'it is a FIFO, and no process reads from it',
 };
 
 function unusable(what: string, path: string, error: NodeJS.ErrnoException): LaunchError {
   const { errno = 0, code = 'UNKNOWN', syscall } = error;
-  const why = explainSystemError(errno, UNUSABLE);
+  const missing = what === 'log file' ? missingDirectory(path) : {};
+  const why = explainSystemError(errno, { ...UNUSABLE, ...missing });
   return new LaunchError(`Cannot use ${what} '${path}': ${why}`, code, {
     errno,
     path,
@@ -657,7 +653,7 @@ function unusable(what: string, path: string, error: NodeJS.ErrnoException): Lau
 
 const NOT_STARTED = {
   ENOENT: 'no such command',
-  EACCES: 'it may not be executed',
+  EACCES: 'this user may not execute it',
   EINVAL: 'a .cmd or .bat file needs a shell on Windows (cmd.exe, /d, /c)',
   E2BIG: 'its arguments and its environment are too long',
 };

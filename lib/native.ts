@@ -172,7 +172,7 @@ export interface ServiceManager {
   control(name: string, control: number): number;
   query(name: string): ServiceStatus;
   configuration(name: string): ServiceConfiguration;
-  /** Somebody other than administrators, or ''. */
+  /** An account other than administrators, or ''. */
   whoMayChange(path: string, role: PathRole): ServiceResult & { readonly account: string };
 }
 
@@ -235,7 +235,7 @@ export interface NativeBinding {
     | Failure;
   lockClaim(claim: number): LockState;
   reportClaim(claim: number): FileReport | Failure;
-  /** False: somebody else was faster. `mark` is added to the content under a lock. */
+  /** False: another process was faster. `mark` is added to the content under a lock. */
   publishClaim(claim: number, content: string, mark: string): boolean | Failure;
   isClaimCurrent(claim: number): boolean;
   confirmClaim(claim: number, removeAtEnd: boolean): void;

@@ -11,30 +11,30 @@ import {
 } from './errors';
 import { native } from './native';
 
-/** What {@link notify} says, by name. */
+/** What {@link notify} tells the supervisor. */
 export interface Notification {
-  /** The service has started, or has finished reloading. */
+  /** It has started, or has finished reloading. */
   ready?: boolean | undefined;
-  /** It reloads its configuration; `ready` follows. The time is added, as systemd requires. */
+  /** It is reloading its configuration; `ready` must follow. The time that systemd requires is added. */
   reloading?: boolean | undefined;
   /** It is shutting down. */
   stopping?: boolean | undefined;
-  /** A line for `systemctl status`; what is longer than 2048 bytes of UTF-8 is cut. */
+  /** A line for `systemctl status`, cut to 2048 bytes of UTF-8. */
   status?: string | undefined;
-  /** It is alive: resets the time of `WatchdogSec=`. */
+  /** It is alive: restarts the time of `WatchdogSec=`. */
   watchdog?: boolean | undefined;
   /**
-   * Milliseconds, from 1 to 2147483647, from now on: the start, reload or stop that goes on may take so long,
-   * whatever its time limit is. It never shortens that.
+   * Milliseconds from now, from 1 to 2147483647, that the current start, reload or stop may take; never shortens
+   * its limit.
    */
   extendTimeout?: number | undefined;
 }
 
 const EXPLANATIONS = {
   EAGAIN: 'it has not read its messages for a second',
-  ECONNREFUSED: 'nobody reads that socket',
+  ECONNREFUSED: 'no process reads from that socket',
   EMSGSIZE: 'the message is longer than 4096 bytes, which systemd would ignore',
-  EPROTOTYPE: 'it is no datagram socket',
+  EPROTOTYPE: 'it is not a datagram socket',
 };
 
 /** What is longer, systemd ignores as a whole (NOTIFY_BUFFER_MAX in its sources). */
@@ -45,24 +45,24 @@ const LONGEST_STATUS_BYTES = 2048;
 const NAMES = ['ready', 'reloading', 'stopping', 'status', 'watchdog', 'extendTimeout'] as const;
 
 /**
- * Tells the supervisor how the service is doing, as sd_notify(3) does: systemd with `Type=notify`, and
- * others that set `NOTIFY_SOCKET`. It is one datagram, sent natively from this process, so
- * `NotifyAccess=main` and a user without rights are enough. Works in worker threads too.
+ * Tells the supervisor the state of the service, as sd_notify(3) does: systemd with `Type=notify`, or
+ * another one that sets `NOTIFY_SOCKET`. It is one datagram from this process, so `NotifyAccess=main`
+ * and an unprivileged user suffice. Works in worker threads too.
  *
- * @param state - By name, or as sd_notify(3) has it: `'READY=1'`, `'STATUS=…'`, several separated by line
- *   feeds. `RELOADING=1` gets the `MONOTONIC_USEC=` that systemd requires, if it has none.
- * @returns whether it was said: `false` when nobody listens, because `NOTIFY_SOCKET` is not set or is
- *   empty, and always on Windows
- * @throws NotifyError `ENOENT` (no such socket), `ECONNREFUSED` (nobody reads it), `EACCES`,
- *   `ENAMETOOLONG`, `EAGAIN` (the supervisor has not read its messages for a second), `EAFNOSUPPORT`
- *   (neither a path nor an abstract name), `EMSGSIZE` (longer than 4096 bytes of UTF-8, which systemd would
- *   ignore), or another system error's code
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+ * @param state - An object, or a string as for sd_notify(3): `'READY=1'`, `'STATUS=…'`, separated by line
+ *   feeds. `RELOADING=1` gets the `MONOTONIC_USEC=` that systemd requires.
+ * @returns whether it was sent: `false` if `NOTIFY_SOCKET` is not set or empty, and always on Windows
+ * @throws NotifyError `ENOENT` (no such socket), `ECONNREFUSED` (no process reads it), `EACCES`,
+ *   `ENAMETOOLONG`, `EAGAIN` (not read for a second), `EAFNOSUPPORT` (`NOTIFY_SOCKET` is neither a path nor
+ *   an abstract name), `EMSGSIZE` (longer than 4096 bytes of UTF-8, which systemd would ignore), or another
+ *   system error's code, with `errno` and `syscall`
  *
  * @example
  * ```js
- * const { createServer } = require('node:http');
- * const { notify } = require('daemoniker');
+ * // service.mjs
+ * import { createServer } from 'node:http';
+ * import { notify } from 'daemoniker';
+ *
  * createServer().listen(8080, () => notify({ ready: true, status: 'listening on 8080' }));
  * ```
  */

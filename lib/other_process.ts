@@ -36,7 +36,7 @@ export class OtherProcess {
     this.#handle = handle;
   }
 
-  /** Without one, it is told from others of its number by when it started. */
+  /** Without one, its start time distinguishes it from others with its PID. */
   get hasHandle(): boolean {
     return this.#handle !== NO_HANDLE;
   }
@@ -96,21 +96,12 @@ export class OtherProcess {
   }
 
   #fails(toDo: string, errno: number, syscall: string): SignalError {
-    const reason = explainSystemError(errno, { EPERM: `operation not permitted${this.#whose()}` });
+    const reason = explainSystemError(errno, whose(this.details()));
     return new SignalError(
       `Cannot ${toDo} ${named(this.pid, this.#path)}: ${reason}`,
       systemErrorCode(errno),
       details(this.pid, this.#path, errno, syscall),
     );
-  }
-
-  /** Nothing where that is not the reason, or is not known. */
-  #whose(): string {
-    const its = this.details().user;
-    const ours = native.processDetails(process.pid, NO_HANDLE).user;
-    return its === '' || ours === '' || its === ours
-      ? ''
-      : `; it belongs to ${its}, and this process to ${ours}`;
   }
 
   /** The weaker form, without a handle: at least tell when the PID was reused under our hands. */
@@ -132,7 +123,7 @@ export class OtherProcess {
 export function childGone(pid: number | undefined): SignalError {
   const which = pid === undefined ? 'The child process' : `Child process ${pid}`;
   const problem =
-    pid === undefined ? 'it was never started' : 'it has ended, or is no child of this process';
+    pid === undefined ? 'it was never started' : 'it has ended, or is not a child of this process';
   return new SignalError(`${which}: ESRCH: no such process; ${problem}`, 'ESRCH', {
     errno: ESRCH,
     syscall: 'kill',
@@ -147,13 +138,24 @@ function notExamined(
   syscall: string,
 ): SignalError {
   const code = systemErrorCode(errno);
-  const end = path === undefined ? '' : '; the daemon does not run';
+  const end = path === undefined ? '' : '; the daemon is not running';
   const problem =
     code === 'ESRCH'
       ? `ESRCH: no such process${end}`
-      : `it cannot be examined: ${explainSystemError(errno)}`;
+      : `it cannot be examined: ${explainSystemError(errno, whose(native.processDetails(pid, NO_HANDLE)))}`;
   const message = `${beginning(named(pid, path))}: ${problem}`;
   return new SignalError(message, code, details(pid, path, errno, syscall));
+}
+
+/** Names the users, for explainSystemError(); nothing where that is not the reason, or is not known. */
+function whose({ user }: ProcessDetails): Readonly<Record<string, string>> {
+  const ours = native.processDetails(process.pid, NO_HANDLE).user;
+  if (user === '' || ours === '' || user === ours) return {};
+  const users = `the process belongs to ${user}, and this one to ${ours}`;
+  return {
+    EACCES: `permission denied; ${users}`,
+    EPERM: `operation not permitted; ${users}`,
+  };
 }
 
 function named(pid: number, path: string | undefined): string {

@@ -2,7 +2,14 @@
 import { uptime } from 'node:os';
 import { resolve } from 'node:path';
 import { toPath } from './arguments';
-import { PidFileError, explainSystemError, illegalConstructor, systemErrorCode } from './errors';
+import {
+  PidFileError,
+  explainSystemError,
+  illegalConstructor,
+  invalidThis,
+  missingDirectory,
+  systemErrorCode,
+} from './errors';
 import { holdsLock, startedBefore, whyNot } from './identity';
 import {
   FileKind,
@@ -30,16 +37,18 @@ const MOST_OTHERS = 100;
 const ACQUIRED = Symbol('acquired');
 
 /**
- * A file that says which process the daemon is, held so that no second one can take it.
+ * A file that names the daemon's process, held by a kernel lock so that no second daemon can take it.
  *
- * The lock is the kernel's (Linux and macOS: fcntl(2) F_OFD_SETLK; Windows: LockFileEx) and ends
- * with the process, however it ends. Where the file system has no locks the file is used without.
+ * The lock (Linux and macOS: fcntl(2) F_OFD_SETLK; Windows: LockFileEx) ends with the process, however
+ * that ends. On a file system without locks the file is used without one.
  *
  * @example
  * ```js
- * const { PidFile } = require('daemoniker');
+ * // job.mjs
+ * import { PidFile } from 'daemoniker';
+ *
  * const pidFile = PidFile.acquire('my.pid');
- * // only one process gets here
+ * // Only one process at a time gets here.
  * pidFile.release();
  * ```
  */
@@ -56,19 +65,16 @@ export class PidFile {
   }
 
   /**
-   * Claims the file for this process: creates it (mode 0644 less the umask, no symbolic link is
-   * followed), replaces one that is empty or stale by a new one, or uses one that names this process
-   * already. Where the directory takes no new file, and on Windows, it is written in place. Several
-   * claims of one process are one, counted.
+   * Claims the file for this process: creates it (mode 0644 less the umask; symbolic links are not
+   * followed), replaces an empty or stale one, or uses one that already names this process. If the
+   * directory takes no new file, and on Windows, it is written in place. Claims of one process are
+   * counted: the last `release()` releases the file.
    *
    * @param path - A path or `file:` URL; made absolute at once.
    * @returns the claim; keep it until `release()`
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
-   * @throws PidFileError `ERR_PID_FILE_LOCKED` when another live daemon has it, or when somebody else's
-   *   lock keeps a stale one from being written and no new file can take its place;
-   *   `ERR_PID_FILE_INVALID` when it holds anything but a process ID, or a system error's code
-   *   (`EACCES`, `EMFILE`, `ENOENT` for its directory, `ELOOP`, `ENOSPC`, `EROFS`). Nothing is
-   *   changed then; on a full disk a stale file that is written in place may be left empty.
+   * @throws PidFileError `ERR_PID_FILE_LOCKED`, `ERR_PID_FILE_INVALID`, or a system error's code
+   *   (`EACCES`, `EMFILE`, `ENOENT` for its directory, `ELOOP`, `ENOSPC`, `EROFS`). Nothing is changed
+   *   then, except that on a full disk a stale file written in place may be left empty.
    */
   static acquire(path: string | URL): PidFile {
     const absolute = resolve(toPath('path', path));
@@ -78,17 +84,25 @@ export class PidFile {
   }
 
   /**
-   * Lets go of the file, and deletes it if `acquire()` created or replaced it and the path still
-   * names it. Never throws; a second call does nothing.
+   * Releases the file, and deletes it if `acquire()` created or replaced it and the path still names
+   * it. A second call does nothing.
    */
   release(): void {
+    PidFile.#require(this, 'pidFile.release()');
     this.#claim?.release();
     this.#claim = null;
   }
 
   /** As `release()`, for `using`. */
   [Symbol.dispose](): void {
+    PidFile.#require(this, 'pidFile[Symbol.dispose]()');
     this.release();
+  }
+
+  /** Throws when a method is called without its object. */
+  static #require(value: unknown, use: string): void {
+    const isPidFile = typeof value === 'object' && value !== null && #claim in value;
+    if (!isPidFile) throw invalidThis('PidFile', use, value);
   }
 }
 
@@ -101,7 +115,7 @@ export interface Claim {
 
 /**
  * The first half of `PidFile.acquire()`. It is separate so that `start()` can put the handlers in
- * place before anybody can read whom to signal.
+ * place before the PID can be read.
  *
  * @param attempts - How often to try to lock a file that is locked; the event loop is blocked
  *   meanwhile.
@@ -161,7 +175,7 @@ function prepareOnce(path: string, attempts: number): Attempt {
       native.releaseClaim(claim, false);
       if (lock !== LockState.Free) pause(LOCK_PAUSE_MS);
     } catch (error) {
-      // Even one that was just created: somebody else has locked it or written to it since.
+      // Even one that was just created: another process has locked it or written to it since.
       native.releaseClaim(claim, false);
       throw error;
     }
@@ -170,7 +184,7 @@ function prepareOnce(path: string, attempts: number): Attempt {
 
 const NOTHING_TO_DO: Attempt = { publish: () => true, release: () => undefined };
 
-/** Nobody holds the file: it is locked by this claim, or cannot be locked by anybody now. */
+/** No other process holds the file: it is locked by this claim, or cannot be locked now. */
 function takeOver(path: string, claim: number, lock: LockState, created: boolean): Attempt {
   const report = native.reportClaim(claim);
   if (isFailure(report)) throw unwritable(path, report);
@@ -240,7 +254,7 @@ export function findHolder(path: string): { readonly pid: number | null } | null
   return { pid: holderOf(path, report) };
 }
 
-/** The PID in a file that somebody holds, if it is not known to be another's. */
+/** The PID in a file that is held, if it is not known to be another process's. */
 function holderOf(path: string, report: FileReport): number | null {
   let pid: number | null;
   try {
@@ -256,7 +270,7 @@ function holderOf(path: string, report: FileReport): number | null {
 export function locked(path: string, pid: number | null): PidFileError {
   const holder = pid === null ? 'another process' : `process ${pid}`;
   return new PidFileError(
-    `'${path}' is held by ${holder}: the daemon runs already`,
+    `'${path}' is held by ${holder}: the daemon is already running`,
     'ERR_PID_FILE_LOCKED',
     path,
     { pid },
@@ -266,7 +280,7 @@ export function locked(path: string, pid: number | null): PidFileError {
 /** Not by another daemon: this process itself is between the two halves of a claim. */
 function beingClaimed(path: string): PidFileError {
   return new PidFileError(
-    `'${path}' is just being claimed by this process, by a start() or acquire() that has not ended`,
+    `'${path}' is being claimed by this process: a start() or acquire() has not returned yet`,
     'ERR_PID_FILE_LOCKED',
     path,
     { pid: process.pid },
@@ -285,7 +299,7 @@ function unwritable(path: string, { error: errno, syscall }: Failure): PidFileEr
   const code = systemErrorCode(errno);
   if (code === 'EISDIR') return invalid(path, 'it is a directory');
   return new PidFileError(
-    `Cannot write PID file '${path}': ${explainSystemError(errno)}`,
+    `Cannot write PID file '${path}': ${explainSystemError(errno, missingDirectory(path))}`,
     code,
     path,
     { errno, syscall },
@@ -308,7 +322,7 @@ function isOlderThanBoot(report: FileReport): boolean {
 
 function undecided(path: string, pid: number, { error: errno, syscall }: Failure): PidFileError {
   return new PidFileError(
-    `Cannot tell whether process ${pid} of PID file '${path}' runs: ${explainSystemError(errno)}. ` +
+    `Cannot tell whether process ${pid} of PID file '${path}' is running: ${explainSystemError(errno)}. ` +
       'The file was left as it is',
     systemErrorCode(errno),
     path,

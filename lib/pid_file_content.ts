@@ -8,7 +8,7 @@ export const LARGEST_PID = 2 ** 31 - 1;
 const KINDS = {
   [FileKind.Directory]: 'it is a directory',
   [FileKind.Fifo]: 'it is a FIFO',
-  [FileKind.Other]: 'it is no regular file',
+  [FileKind.Other]: 'it is not a regular file',
 } as const;
 
 /**
@@ -40,7 +40,7 @@ export function isAbandoned(report: FileReport, pid: number, lock: LockState): b
 export function parsePidFile(path: string, report: FileReport): number | null {
   if (report.kind !== FileKind.Regular) throw invalid(path, KINDS[report.kind]);
   if (report.size > report.content.length) {
-    throw invalid(path, `it holds ${report.size} bytes, which is no process ID`);
+    throw invalid(path, `it holds ${report.size} bytes, which is too long for a process ID`);
   }
   if (/^\0*$/.test(report.content)) return null;
   const match = /^[ \t\r\n]*([1-9][0-9]{0,9})[ \t\r\n]*$/.exec(report.content);

@@ -1,4 +1,4 @@
-// Claiming a PID file as soon as its holder lets it go.
+// Claiming a PID file as soon as its holder releases it.
 import { watch } from 'node:fs';
 import { PidFileError } from './errors';
 import { isFailure } from './native';
@@ -11,7 +11,7 @@ const { native } = registry;
 /** Where nothing tells that the file is free: its holder is not known, or its file cannot be watched. */
 const LOOK_EVERY_MS = 100;
 
-/** A lock can also end by itself (execve(2), close_range(2)), and a watch may begin late (Deno). */
+/** A lock can also end while its process lives (execve(2), close_range(2)), and a watch may begin late (Deno). */
 const LOOK_ANYWAY_EVERY_MS = 1000;
 
 /**
@@ -42,7 +42,7 @@ export async function claimWithin(
   }
 }
 
-/** The claim, or who has the file. Does not even try while somebody holds it: that takes its time. */
+/** The claim, or who has the file. Does not even try while it is held, which would take time. */
 function claimIfFree(path: string): Claim | PidFileError {
   const holder = findHolder(path);
   if (holder !== null) return locked(path, holder.pid);

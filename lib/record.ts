@@ -1,4 +1,4 @@
-// An arrival, and its record, which is made only when somebody asks: made before, it would delay the
+// An arrival, and its record, which is made only on demand: made before, it would delay the
 // handler by more than all the rest of its way together.
 import { ORIGINS } from './native';
 import { registry } from './registry';

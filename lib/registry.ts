@@ -102,8 +102,8 @@ export class Registry {
   }
 
   /**
-   * Delivers first what waits, if it waits for this one and the process is not exiting; then lets go
-   * of the PID file, because whoever can read the PID may signal it; then of the signals.
+   * First delivers what is pending for this one, unless the process is exiting; then releases the PID
+   * file, because a PID that can be read may be signalled; then the signals.
    * `isStopped` tells whether a handler that was called has stopped it meanwhile.
    */
   stop(receiver: Receiver, isStopped: () => boolean, letGoOfPidFile: () => void): void {
@@ -117,7 +117,7 @@ export class Registry {
     try {
       this.update();
     } finally {
-      // Whatever a 'removeListener' listener of somebody's throws.
+      // Whatever another library's 'removeListener' listener throws.
       if (isLast && this.#exiting) this.native.discard();
       else if (gives && !this.#exiting) this.deliverWaiting();
       this.#leaving.delete(receiver);
@@ -141,9 +141,9 @@ export class Registry {
     }
   }
 
-  /** The process ends by `signum` that long from now. */
+  /** The process is terminated with `signum` after that time. */
   limitExit(milliseconds: number, signum: number, extend: boolean): void {
-    this.#startThreads('watch over the exit');
+    this.#startThreads('limit the time to exit');
     this.native.nameSignal(signum, signalName(signum));
     this.native.setExitLimit(milliseconds, signum, extend);
   }
@@ -155,7 +155,7 @@ export class Registry {
 
   /** The process ends that long after the signal that has begun the shutdown, or after now. */
   beginShutdown(shutdown: object, milliseconds: number): void {
-    this.#startThreads('watch over the shutdown');
+    this.#startThreads('limit the time of the shutdown');
     this.#shutdowns.set(shutdown, '');
     this.native.beginShutdown(milliseconds);
   }
@@ -198,7 +198,7 @@ export class Registry {
   }
 
   /**
-   * The listeners of others: those that anybody can see, and those that hide from listeners(), as
+   * The listeners of others: those that are visible, and those that hide from listeners(), as
    * that of tsx, which tells a parent process that the signal has arrived. Those of signal-exit do
    * not count if there are no others: they would end the process.
    */
@@ -340,7 +340,7 @@ export class Registry {
   #allowNoMoreListeners(): void {
     const most = this.#mostListeners;
     this.#mostListeners = 0;
-    // Unless somebody has set another number meanwhile.
+    // Unless another number has been set meanwhile.
     if (most === 0 || this.#host.getMaxListeners() !== most + MOST_OF_OURS) return;
     this.#host.setMaxListeners(most);
   }
@@ -375,7 +375,7 @@ export class Registry {
     const name = signalName(signum);
     this.#warn(
       'DAEMONIKER_LISTENERS_NOT_CALLED',
-      `Listeners of process.on('${name}') are not called, because a SignalHandler1 has ${name}. ` +
+      `Listeners of process.on('${name}') are not called, because a SignalHandler1 handles ${name}. ` +
         'To have them called after its handler, give it { listeners: true }',
     );
   }
@@ -389,7 +389,7 @@ export class Registry {
     this.#warn(
       'DAEMONIKER_UNREACHABLE',
       `send() cannot reach the handlers of this process: ${explainSystemError(error, NO_PIPE)}. ` +
-        'They get the other signals, and the pipe is tried again each second',
+        'They still get all other signals, and the pipe is tried again every second',
     );
   }
 
@@ -431,7 +431,7 @@ export class Registry {
   }
 
   // The runtime changes a signal's disposition when process.on(signal) gets its first listener and
-  // when it loses its last, even over a handler that is not the runtime's own. A listener of ours
+  // when it loses its last, even over a handler that is not the runtime's own. Our own listener
   // that is always there keeps it from ever being first or last.
   #pin(signum: number): void {
     if (!isRuntimes(signum)) return;
@@ -456,7 +456,7 @@ export class Registry {
   readonly #listenerComes = (name: string | symbol): void => {
     const signum = toSignum(name);
     if (signum === undefined) return;
-    // The event loop may be blocked before anybody checks.
+    // The event loop may be blocked before the next check.
     if (this.#receiverOf(signum)?.isDefault(signum) === true) {
       this.native.setHandling(signum, false, 0, false, false);
     }
@@ -544,8 +544,8 @@ export class Registry {
 const NO_PIPE = {
   EADDRINUSE: 'another process has taken the name of its pipe, and send() will fail with EPROTO',
   EPERM:
-    'Windows lets it have no pipe (a process in an AppContainer has none), and send() will end it ' +
-    'as a process without handlers',
+    'Windows allows it no pipe (it runs in an AppContainer), and send() will terminate it like a ' +
+    'process without handlers',
 };
 
 /** A listener, perhaps in the wrapper that once() makes. */
@@ -609,7 +609,7 @@ function throwIfRefused(error: number, purpose: string): void {
 }
 
 /**
- * Does everything, and only then throws the first error: a 'removeListener' listener of somebody's
+ * Does everything, and only then throws the first error: another library's 'removeListener' listener
  * must not keep our own listeners from being removed.
  */
 function inSpiteOfErrors(actions: readonly (() => unknown)[], last: () => void): void {

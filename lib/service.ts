@@ -65,22 +65,22 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
     'read its program',
   123: 'Windows does not allow this name: no slashes, and 256 characters at most',
   1053:
-    'its process has ended, or not answered, before start() of a SignalHandler1: its account may not be ' +
+    'its process ended, or did not answer, before start() of a SignalHandler1: its account may not be ' +
     'able to read the script, or the command is not the runtime itself, or it took more than 30 seconds',
   1056: 'it is already running',
-  1057: 'there is no such account, or it needs a password, which services.msc can be given',
+  1057: 'there is no such account, or it needs a password, which can be set in services.msc',
   1058: 'it is disabled; see: sc config <name> start= demand',
   1060: 'there is no service of this name',
-  1061: 'it cannot be asked now: it is starting or stopping',
+  1061: 'it cannot take requests now: it is starting or stopping',
   1062: 'it is not running',
   1067: 'its process ended unexpectedly',
-  1069: 'its account could not log on: a wrong password, or no right to log on as a service',
+  1069: 'its account could not log on: the password is wrong, or it has no right to log on as a service',
   1072:
-    'it is going to be removed, once nobody has it open any more: close services.msc, the Event Viewer ' +
-    'and the Task Manager, and stop it',
+    'it is marked for removal, which waits until it is stopped and no program has it open: close ' +
+    'services.msc, the Event Viewer and the Task Manager',
   1073: 'a service of this name already exists; remove it first',
-  1077: 'it has not been started since the system was',
-  1078: 'another service has this name as its display name; give --display-name',
+  1077: 'it has not been started since the system booted',
+  1078: 'another service has this name as its display name; use --display-name',
 };
 
 export interface InstallOptions {
@@ -160,7 +160,7 @@ export async function startService(name: string, timeout: number): Promise<numbe
   }
   const exitCode = exitCodeOf(status);
   throw new ServiceError(
-    `The service ${quote(name)} has ended instead of running (${explainEnd(status)})`,
+    `The service ${quote(name)} ended during its start (${explainEnd(status)})`,
     'ERR_SERVICE_ENDED',
     exitCode === null ? { windowsError: status.win32ExitCode } : { exitCode },
   );
@@ -195,7 +195,7 @@ export async function stopService(name: string, timeout: number): Promise<Stoppe
   }
   throw new ServiceError(
     status.state === ServiceState.Running
-      ? `The service ${quote(name)} still runs: it ignores SIGTERM, or was started again`
+      ? `The service ${quote(name)} is still running: it ignores SIGTERM, or was started again`
       : `The service ${quote(name)} has not stopped after ${timeout / 1000} s without progress`,
     'ERR_SERVICE_TIMEOUT',
   );
@@ -218,7 +218,7 @@ export function describeService(name: string): ServiceDescription {
     const nothing = { pid: null, exitCode: null, account: null, commandLine: null };
     return { status: 'missing', ...nothing, text: 'not installed' };
   }
-  throwIfRefused(found.error, name, 'be looked at');
+  throwIfRefused(found.error, name, 'be queried');
   const { error, account, commandLine } = services.configuration(name);
   const known = error === SUCCESS ? { account, commandLine } : { account: null, commandLine: null };
   const exitCode = exitCodeOf(found);
@@ -250,8 +250,8 @@ function manager(): ServiceManager {
   const { services } = native;
   if (services !== undefined) return services;
   throw new ServiceError(
-    'Services of this kind are for Windows only. Elsewhere a supervisor starts a daemon: systemd, for ' +
-      "example, or 'daemoniker start'",
+    "Services of this kind exist on Windows only. Elsewhere use a supervisor such as systemd, or 'daemoniker " +
+      "start'",
     'ERR_SERVICE_UNSUPPORTED',
   );
 }
@@ -272,7 +272,7 @@ function explain(error: number): string {
 
 function statusOf(services: ServiceManager, name: string): ServiceStatus {
   const status = services.query(name);
-  throwIfRefused(status.error, name, 'be looked at');
+  throwIfRefused(status.error, name, 'be queried');
   return status;
 }
 
@@ -335,8 +335,8 @@ function toServiceCommand([program = '', ...others]: readonly string[]): {
   const executable = realFile(/^node(\.exe)?$/i.test(program) ? process.execPath : program);
   if (!/\.exe$/i.test(executable)) {
     throw new ServiceError(
-      `${quote(executable)} cannot be a service: that takes an .exe, and not what starts another ` +
-        'process. Give: node <script>',
+      `${quote(executable)} cannot be a service: it must be an .exe, and not a wrapper that starts another ` +
+        'process. Use: node <script>',
       'ERR_SERVICE_COMMAND',
     );
   }
@@ -347,7 +347,7 @@ function toServiceCommand([program = '', ...others]: readonly string[]): {
     for (const option of words.slice(1, at < 0 ? undefined : at)) {
       if (!TAKE_A_WORD.test(option)) continue;
       throw new ServiceError(
-        `Give ${quote(option)} and its value as one word: ${option.replace(/^-r$/, '--require')}=…`,
+        `Write ${quote(option)} and its value as one word: ${option.replace(/^-r$/, '--require')}=…`,
         'ERR_SERVICE_COMMAND',
       );
     }
@@ -364,7 +364,7 @@ function toServiceCommand([program = '', ...others]: readonly string[]): {
   for (const word of words) {
     if (!/%[^%]+%/.test(word)) continue;
     throw new ServiceError(
-      `${quote(word)} cannot be a part of a service's command: Windows takes %…% for a variable`,
+      `${quote(word)} cannot be part of a service's command: Windows would expand %…% as a variable`,
       'ERR_SERVICE_COMMAND',
     );
   }
@@ -376,7 +376,7 @@ function realFile(given: string): string {
   const path = resolve(given);
   if (existsSync(path)) return realpathSync.native(path);
   throw new ServiceError(
-    `There is no file ${quote(path)}. Options of the runtime stand in front of the script, each as one ` +
+    `There is no file ${quote(path)}. Options of the runtime go in front of the script, each as one ` +
       'word (--require=C:\\x\\y.cjs)',
     'ERR_SERVICE_COMMAND',
   );
@@ -397,10 +397,10 @@ function refuseIfOthersMayChange(services: ServiceManager, file: string): void {
       const problem =
         error === SUCCESS
           ? `${account} may change ${quote(part)}`
-          : `nobody can tell who may change ${quote(part)} (${explain(error)})`;
+          : `it is not known who may change ${quote(part)} (${explain(error)})`;
       throw new ServiceError(
         `${quote(file)} is not safe to run as a service: ${problem}. Put it where only administrators ` +
-          'may write, such as "C:\\Program Files", or give --insecure',
+          'may write, such as "C:\\Program Files", or use --insecure',
         'ERR_SERVICE_INSECURE',
       );
     }

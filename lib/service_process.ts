@@ -1,5 +1,5 @@
-// This process as a Windows service: what the addon (native/service.h) cannot know by itself. Elsewhere,
-// and in all other processes, nothing happens.
+// This process as a Windows service: what the addon (native/service.h) cannot know. On other systems, and in
+// all other processes, nothing happens.
 import { registry } from './registry';
 
 let isAnswered = false;
@@ -9,10 +9,10 @@ export function answerServiceManager(): void {
   isAnswered = registry.native.answerServiceManager();
 }
 
-/** After signals were taken, or not: now the listener comes behind those that let go of the PID file. */
+/** After signals were taken, or not: now the listener runs after those that release the PID file. */
 export function reportTheExit(): void {
   if (!isAnswered) return;
-  // A program that goes on though start() has failed can be stopped, too.
+  // A program that continues although start() has failed can be stopped, too.
   setImmediate(reportRunning);
   registry.native.hostProcess.off('exit', exits);
   registry.native.hostProcess.on('exit', exits);

@@ -1,9 +1,9 @@
 // A graceful shutdown: begun once, its hooks one after the other, and bounded as a whole by the addon
-// (native/shutdown.h), which also ends it when somebody asks twice.
+// (native/shutdown.h), which also ends it at a second request.
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { inspect } from 'node:util';
-import { didYouMean, toBoolean, toMilliseconds, toOptions } from './arguments';
+import { toBoolean, toMilliseconds, toOptions } from './arguments';
 import {
   publishHookBegin,
   publishHookEnd,
@@ -14,13 +14,13 @@ import { OURS, raise, someoneListens } from './ending';
 import { SignalError, invalidArgType, invalidArgValue, printable, quote } from './errors';
 import { notifyStopping } from './notify';
 import { registry } from './registry';
-import { ReceivedSignal, SIGNAL_NAMES, findSignum, whyNotHandled } from './signals';
+import { ReceivedSignal, didYouMeanSignal, findSignum, whyNotHandled } from './signals';
 
-/** What a shutdown is like; see {@link SignalHandlerOptions.shutdown}. */
+/** Options of a shutdown; see {@link SignalHandlerOptions.shutdown}. */
 export interface ShutdownOptions {
   /**
-   * Milliseconds, from 1 to 2147483647, from the arrival of the signal to the end of the process.
-   * A process that is still there is ended natively, with exit code 124.
+   * The grace period in milliseconds, from 1 to 2147483647, from the arrival of the signal. A process that
+   * is still running then is terminated natively, with exit code 124.
    * @defaultValue 10000
    */
   within?: number | undefined;
@@ -30,30 +30,30 @@ export interface ShutdownOptions {
    */
   signals?: readonly NodeJS.Signals[] | undefined;
   /**
-   * Those of them that end the process at once when they come again: from the same source (the
-   * terminal, or a process), more than 500 ms after its first.
+   * Those of them that terminate the process at once when they arrive again, from the same source (the
+   * terminal, or a process) and more than 500 ms after its first.
    * @defaultValue ['SIGINT'], if that is one of `signals`
    */
   again?: readonly NodeJS.Signals[] | undefined;
   /**
-   * Whether an uncaught exception or an unhandled rejection begins it too. It is reported on stderr,
-   * and the exit code is 1.
+   * Whether an uncaught exception or unhandled rejection, reported on stderr, begins it too. The exit code
+   * is 1 then.
    * @defaultValue false
    */
   errors?: boolean | undefined;
 }
 
 /**
- * A part of a shutdown. It gets the reason: the {@link ReceivedSignal}, the error, or what
- * {@link SignalHandler1.shutDown} was given. The next one waits until what it returns has settled.
+ * A part of a shutdown. The reason is the {@link ReceivedSignal}, the error, or what
+ * {@link SignalHandler1.shutDown} was given. The next hook waits until its result has settled.
  */
 export type ShutdownHook = (reason: unknown) => unknown;
 
 /** Options of {@link SignalHandler1.onShutdown}. */
 export interface ShutdownHookOptions {
   /**
-   * Milliseconds, from 1 to 2147483647, after which the next hook runs although this one has not
-   * finished. The exit code is 1 then.
+   * Milliseconds, from 1 to 2147483647, after which the next hook runs even if this one has not finished.
+   * The exit code is 1 then.
    * @defaultValue none: the shutdown's `within` alone
    */
   timeout?: number | undefined;
@@ -94,7 +94,7 @@ export function toShutdownPlan(value: unknown): ShutdownPlan | null {
     if (signums.has(signum)) continue;
     throw invalidArgValue(
       'options.shutdown.again',
-      'may only hold what signals holds',
+      'may only name signals that options.shutdown.signals names',
       options.again,
     );
   }
@@ -120,7 +120,7 @@ function toSignums(option: string, value: unknown): Set<number> {
 export function toHandledSignum(name: string, signal: unknown): number {
   const signum = signal === 0 ? undefined : findSignum(signal);
   if (signum === undefined || signum === 0) {
-    const hint = typeof signal === 'string' ? didYouMean(signal, SIGNAL_NAMES) : '';
+    const hint = typeof signal === 'string' ? didYouMeanSignal(signal) : '';
     throw invalidArgValue(name, `must be the name of a signal of this system${hint}`, signal);
   }
   const reason = whyNotHandled(signum);
@@ -173,7 +173,7 @@ export class Shutdown {
     };
     if (this.#isOver) {
       throw new SignalError(
-        `The hook ${quote(name)} comes too late: all hooks have run`,
+        `Cannot add the shutdown hook ${quote(name)}: all hooks have already run`,
         'ERR_SHUTDOWN_OVER',
       );
     }
@@ -216,7 +216,7 @@ export class Shutdown {
   readonly onError = Object.assign(
     (error: unknown): void => {
       const { native } = registry;
-      // A raised signal is for whoever else listens, or ends the process.
+      // A raised signal is for other listeners, or ends the process.
       if (error instanceof ReceivedSignal && error.signum > 0) {
         if (!someoneListens(native.hostProcess)) raise(error, native);
         return;
@@ -274,13 +274,15 @@ export class Shutdown {
       tell(`daemoniker: shutdown hook ${quote(name)} failed: ${inspect(error)}\n`);
     }
     if (isLate) {
-      tell(`daemoniker: shutdown hook ${quote(name)} takes longer than ${timeout} ms; going on\n`);
+      tell(
+        `daemoniker: shutdown hook ${quote(name)} is taking longer than ${timeout} ms; continuing without it\n`,
+      );
     }
     this.#hasFailed ||= isLate || 'error' in outcome;
     publishHookEnd(message, { isLate, ...outcome });
   }
 
-  // In the next turn of the event loop: whoever waits for shutDown() may set the exit code.
+  // In the next turn of the event loop: code that awaits shutDown() may set the exit code.
   #exit(reason: unknown): void {
     setImmediate(() => registry.native.hostProcess.exit(this.#publishEnd(reason)));
   }

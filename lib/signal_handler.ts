@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { AsyncResource } from 'node:async_hooks';
 import { inspect, type InspectOptions } from 'node:util';
 import { toBoolean, toMilliseconds, toOptions, toPath } from './arguments';
-import { SignalError, invalidArgType, invalidArgValue } from './errors';
+import { SignalError, invalidArgType, invalidArgValue, invalidThis } from './errors';
 import { raise } from './ending';
 import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
 import { keepWatchdogQuiet } from './notify';
@@ -21,22 +21,32 @@ import {
   type ShutdownOptions,
   type ShutdownPlan,
 } from './shutdown';
-import { SIGNAL_CLASSES, SIGTERM, classOf, type ReceivedSignal } from './signals';
+import {
+  SIGNAL_CLASSES,
+  SIGNAL_NAMES,
+  SIGTERM,
+  classOf,
+  findSignum,
+  whyNotHandled,
+  type ReceivedSignal,
+} from './signals';
 import { toAbortSignal, toDuration } from './waiting';
 
 /**
- * What handles a signal: called on the main thread with the signal's number and nothing else. What it
- * returns is not looked at; the rejection of a promise is an unhandled rejection like any other.
+ * Handles a signal: called on the main thread with the signal's number only. Its result is ignored; if
+ * it is a promise that rejects, that is an unhandled rejection like any other.
  */
 export type SignalCallable = (signum: number) => unknown;
 
 /**
- * As a handler: ignore this signal. Reading the handler back gives this very function.
+ * As a handler: ignore this signal. Reading the handler back gives this function.
  *
  * @example
  * ```js
- * const { IGNORE_SIGNAL, SignalHandler1 } = require('daemoniker');
- * const handler = new SignalHandler1(null, { sigint: IGNORE_SIGNAL }).start();
+ * // daemon.mjs
+ * import { IGNORE_SIGNAL, SignalHandler1 } from 'daemoniker';
+ *
+ * const handler = new SignalHandler1('my.pid', { sigint: IGNORE_SIGNAL }).start().ref();
  * console.log(handler.sigint === IGNORE_SIGNAL); // true
  * ```
  */
@@ -44,57 +54,54 @@ export const IGNORE_SIGNAL: SignalCallable = Object.freeze(
   { IGNORE_SIGNAL: () => undefined }.IGNORE_SIGNAL,
 );
 
-/** The handlers by name, and the options, of {@link SignalHandler1}. */
+/** Handlers by name, and options, of {@link SignalHandler1}. */
 export interface SignalHandlerOptions {
   /**
-   * What handles SIGINT (Ctrl-C).
+   * Handles SIGINT (Ctrl-C).
    * @defaultValue the default handler, which raises {@link SIGINT}
    */
   sigint?: SignalCallable | null | undefined;
   /**
-   * What handles SIGTERM (please end).
+   * Handles SIGTERM (the request to shut down).
    * @defaultValue the default handler, which raises {@link SIGTERM}
    */
   sigterm?: SignalCallable | null | undefined;
   /**
-   * What handles a SIGABRT that another process sent.
+   * Handles a SIGABRT that another process sent.
    * @defaultValue the default handler, which raises {@link SIGABRT}
    */
   sigabrt?: SignalCallable | null | undefined;
   /**
    * Milliseconds, from 1 to 2147483647. A signal that has not reached its handler in that time,
-   * because the event loop is blocked, ends the process by its default action. No JavaScript runs
+   * because the event loop is blocked, terminates the process by its default action; no JavaScript runs
    * then. Only time in which the main thread could run counts. Applies to all signals that are not
    * ignored; `null` turns deadlines off.
-   * @defaultValue 5000 for signals with the default handler, unless an inspector is listening or
-   *   others listen for the signal with `process.on()`; none for signals with a handler of yours
+   * @defaultValue 5000 for signals with the default handler, unless an inspector is listening or the
+   *   signal has listeners by `process.on()`; none for signals with your own handler
    */
   deadline?: number | null | undefined;
   /**
-   * Handlers of other signals, by name, on Linux also real-time signals by number (34 to 64, on
-   * musl 35 to 64). What such a signal does is restored by `stop()`. On Windows they arrive by
-   * {@link send}. A signal that cannot have a handler is refused, with the reason
-   * (`ERR_INVALID_ARG_VALUE`): SIGKILL, SIGSTOP, faults such as SIGSEGV, and what the runtime itself
-   * needs, such as SIGCHLD. SIGUSR1 no longer opens Node's inspector while it has a handler.
+   * Handlers of other signals, by name; on Linux also of real-time signals, by number (34 to 64, on
+   * musl 35 to 64). `stop()` restores their dispositions. On Windows they arrive by {@link send}. Refused
+   * (`ERR_INVALID_ARG_VALUE`) are SIGKILL, SIGSTOP, faults such as SIGSEGV, and what the runtime needs,
+   * such as SIGCHLD. While SIGUSR1 has a handler, it does not open Node's inspector.
    */
   signals?: SignalHandlers | undefined;
   /**
-   * Makes SIGINT and SIGTERM begin a graceful shutdown, which then have no handlers of their own:
-   * `abortSignal` is aborted, the hooks of {@link SignalHandler1.onShutdown} run one after the other,
-   * the last added first, and the process exits. `true`, the milliseconds that it may take, or more
-   * options.
+   * Makes SIGINT and SIGTERM, which then take no handlers, begin a graceful shutdown: `abortSignal` is
+   * aborted, the hooks of {@link SignalHandler1.onShutdown} run one at a time, the last added first, and
+   * the process exits. `true`, its grace period in milliseconds, or more options.
    * @defaultValue false
    */
   shutdown?: boolean | number | ShutdownOptions | undefined;
   /**
-   * Calls the listeners that others have added with `process.on()` for a signal, too, after the
-   * handler that it has here.
+   * After a signal's handler, also calls the listeners that others have added with `process.on()`.
    * @defaultValue false: they are not called, and a warning says so once
    */
   listeners?: boolean | undefined;
   /**
-   * Keeps the watchdog of systemd (`WatchdogSec=`) quiet while the handler runs and the event loop turns, so
-   * that a stuck loop is what systemd sees. Does nothing elsewhere.
+   * Notifies the watchdog of systemd (`WatchdogSec=`) from the event loop, so that systemd notices a blocked
+   * one. Does nothing elsewhere.
    * @defaultValue false
    */
   watchdog?: boolean | undefined;
@@ -119,8 +126,8 @@ const OPTIONS = [
 /** Options of {@link SignalHandler1.exitWithin}. */
 export interface ExitWithinOptions {
   /**
-   * Replace the limit that is set already, even if that postpones the end.
-   * @defaultValue false: the earliest end wins
+   * Replace the current limit, even if that postpones the exit.
+   * @defaultValue false: the earliest limit wins
    */
   extend?: boolean | undefined;
 }
@@ -149,7 +156,7 @@ function recordFor(signum: number): ReceivedSignal {
 
 const THREE: readonly number[] = Object.values(SIGNAL_CLASSES).map((one) => one.SIGNUM);
 
-/** Taking a signal over must not make a stuck process harder to end than it was. */
+/** Taking a signal over must not make a stuck process harder to terminate. */
 const DEFAULT_HANDLERS_DEADLINE_MS = 5000;
 
 // To Bun a rejection that nobody handles is no uncaught exception.
@@ -171,7 +178,7 @@ class HandlerState implements Receiver {
   #leaveWatchdog = (): void => undefined;
   readonly #beginShutdown: SignalCallable;
   #referenced = false;
-  /** What start() has made; `null` while it does not run. */
+  /** What start() has made; `null` while it is not running. */
   #context: AsyncResource | null = null;
   #isStarting = false;
   /** Ends the wait of start(); `null` while it does not wait. */
@@ -220,7 +227,7 @@ class HandlerState implements Receiver {
     }
     const none = THREE.includes(signum) ? DEFAULT_HANDLER : undefined;
     const next = (handler as SignalCallable | undefined | null) ?? none;
-    // What waits has come for the handler that goes.
+    // What is pending arrived for the previous handler.
     if (next === undefined && this.runs && this.takes(signum)) registry.deliverWaiting();
     this.#handlers[signum] = next;
     if (this.runs) registry.update();
@@ -235,7 +242,7 @@ class HandlerState implements Receiver {
   /** An async_hooks hook may run in there, and start it again. */
   #onlyOnce<Result>(begin: () => Result): Result {
     if (this.runs || this.#isStarting) {
-      throw new SignalError('This SignalHandler1 runs already', 'ERR_HANDLER_RUNNING');
+      throw new SignalError('This SignalHandler1 is already running', 'ERR_HANDLER_RUNNING');
     }
     requireMainThread('start');
     answerServiceManager();
@@ -252,7 +259,7 @@ class HandlerState implements Receiver {
   #take(): AsyncResource {
     this.shutdown.renew();
     try {
-      // Handlers see the AsyncLocalStorage of their start(), and not of whoever was first.
+      // Handlers see the AsyncLocalStorage of their own start(), not of the first one.
       this.#context = new AsyncResource('SignalHandler1');
       registry.start(this);
       if (this.#plan?.errors === true) {
@@ -266,7 +273,7 @@ class HandlerState implements Receiver {
     }
   }
 
-  /** As start(), with signals taken at once, and the PID file when its holder lets it go. */
+  /** As start(), with signals taken at once, and the PID file once its holder has released it. */
   async startWithin(milliseconds: number, abortSignal: AbortSignal | undefined): Promise<void> {
     const context = this.#onlyOnce(() => this.#take());
     // While it waits, it can be stopped.
@@ -274,7 +281,10 @@ class HandlerState implements Receiver {
     const stopped = new AbortController();
     this.#giveUp = () => {
       stopped.abort(
-        new SignalError('stop() was called while start() waited', 'ERR_HANDLER_STOPPED'),
+        new SignalError(
+          'stop() was called while start() was waiting for the PID file',
+          'ERR_HANDLER_STOPPED',
+        ),
       );
     };
     try {
@@ -315,7 +325,7 @@ class HandlerState implements Receiver {
     }
     this.#claim = claim;
     try {
-      // Only now: whoever can read the PID may signal it.
+      // Only now: once the PID can be read, signals may come.
       claim?.publish();
     } catch (error) {
       this.#claim = null;
@@ -464,49 +474,58 @@ function requireMainThread(method: string): void {
   if (isMainThread()) return;
   throw new SignalError(
     `SignalHandler1.${method}() works on the main thread only: signals belong to the process, ` +
-      'not to a worker',
+      'not to a worker thread',
     'ERR_NOT_MAIN_THREAD',
   );
 }
 
 const STATE = Symbol('state');
 
+/** Throws when a method or accessor is used without its object. `member`: as in `handler.member`. */
+function stateOf(handler: SignalHandler1, member: string): HandlerState {
+  const state = (handler as Partial<SignalHandler1> | null | undefined)?.[STATE];
+  if (state !== undefined) return state;
+  const use = member.startsWith('[') ? `handler${member}` : `handler.${member}`;
+  throw invalidThis('SignalHandler1', use, handler);
+}
+
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the accessors below
 export interface SignalHandler1 {
   /**
-   * What handles SIGINT: always a callable, also while it is the default. Assign at any time;
+   * The handler of SIGINT; a function even while it is the default. Assign at any time;
    * `delete handler.sigint` restores the default, which raises {@link SIGINT}.
    */
   sigint?: SignalCallable;
-  /** What handles SIGTERM; see {@link SignalHandler1.sigint}. */
+  /** The same for SIGTERM. */
   sigterm?: SignalCallable;
-  /** What handles a SIGABRT sent by another process; see {@link SignalHandler1.sigint}. */
+  /** The same for a SIGABRT sent by another process. */
   sigabrt?: SignalCallable;
 }
 
 /**
  * Handles SIGINT, SIGTERM and SIGABRT of this process from `start()` to `stop()`.
  *
- * Handlers run one at a time on the main thread's event loop, in order of arrival. A signal that has
- * a handler goes to that handler alone: listeners that were added with `process.on()` are not called.
+ * Handlers run one at a time on the main thread's event loop, in order of arrival. A signal with a handler
+ * goes to that alone, not to listeners added with `process.on()`. One without goes to those listeners; if
+ * there are none, the default handler raises it: as an uncaught exception, or, if nothing listens for
+ * those, by terminating the process with that signal.
  *
- * A signal without a handler of yours goes to those listeners. If there are none, the default handler
- * raises it: as an uncaught exception, or, where nobody listens for those, as the end of the process
- * by that signal.
- *
- * On Windows Ctrl-C and Ctrl-Break are SIGINT; closing the console, the end of the session and a
- * request to close (`taskkill` without `/F`) are SIGTERM; {@link send} can send all three.
- * `process.kill()` still ends a process at once there.
+ * On Windows, Ctrl-C and Ctrl-Break are SIGINT; closing the console, the end of the session and a
+ * request to close (`taskkill` without `/F`) are SIGTERM; {@link send} can send all three, while
+ * `process.kill()` terminates a process at once.
  *
  * @example
  * ```js
- * const { SignalHandler1 } = require('daemoniker');
+ * // daemon.mjs
+ * import { SignalHandler1 } from 'daemoniker';
+ *
  * const handler = new SignalHandler1('my.pid', {
  *   sigterm: () => {
- *     console.log(handler.received?.message); // SIGTERM received from pid 42
+ *     console.log(handler.received?.message); // SIGTERM received from pid 42 (kill)
  *     process.exit();
  *   },
- * }).start();
+ * });
+ * handler.start().ref();
  * ```
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the accessors below
@@ -515,13 +534,12 @@ export class SignalHandler1 {
   declare readonly [STATE]: HandlerState;
 
   /**
-   * Makes a handler; nothing happens before {@link SignalHandler1.start}.
+   * Nothing happens before {@link SignalHandler1.start}.
    *
    * @param pidFile - Path or `file:` URL of the PID file, or `null` for none.
    * @param sigint - A function, `IGNORE_SIGNAL`, or nothing for the default handler.
    * @param sigterm - The same for SIGTERM.
    * @param sigabrt - The same for SIGABRT.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    */
   constructor(
     pidFile: string | URL | null,
@@ -530,12 +548,10 @@ export class SignalHandler1 {
     sigabrt?: SignalCallable | null,
   );
   /**
-   * Makes a handler; nothing happens before {@link SignalHandler1.start}.
+   * The same, with the handlers by name.
    *
-   * @param pidFile - Path or `file:` URL of the PID file, or `null` for none.
-   * @param options - The handlers by name, and a deadline.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (an unknown option); RangeError
-   *   `ERR_OUT_OF_RANGE` (the deadline)
+   * @param pidFile - As above.
+   * @param options - The handlers by name, and options.
    */
   constructor(pidFile: string | URL | null, options?: SignalHandlerOptions);
   constructor(
@@ -557,7 +573,7 @@ export class SignalHandler1 {
       if (plan?.signums.has(signum) === true) {
         throw invalidArgValue(
           name,
-          'must be left out, because the signal begins the shutdown',
+          'must be left out, because this signal begins the shutdown',
           handler,
         );
       }
@@ -569,145 +585,141 @@ export class SignalHandler1 {
     return new Proxy(this, { deleteProperty, defineProperty });
   }
 
-  /** The path of the PID file as it was given, or `null`. */
+  /** The path of the PID file as given, or `null`. */
   get pidFile(): string | null {
-    return this[STATE].pidFile;
+    return stateOf(this, 'pidFile').pidFile;
   }
 
   /**
-   * Aborted when the shutdown begins; its `reason` is the {@link ReceivedSignal} that has begun it,
-   * the error (`errors: true`), or what {@link SignalHandler1.shutDown} was given.
+   * Aborted when the shutdown begins; its `reason` is the {@link ReceivedSignal}, the error
+   * (`errors: true`), or what {@link SignalHandler1.shutDown} was given.
    */
   get abortSignal(): AbortSignal {
-    return this[STATE].shutdown.abortSignal;
+    return stateOf(this, 'abortSignal').shutdown.abortSignal;
   }
 
   /**
-   * The signal that is being handled, or the last one; `null` before the first. An asynchronous
-   * handler should read it before its first `await`: afterwards it may be the next signal.
+   * The signal that is being handled, or the last one; `null` before the first. Read it before the first
+   * `await` of a handler: afterwards it may be the next signal.
    */
   get received(): ReceivedSignal | null {
-    return this[STATE].received;
+    return stateOf(this, 'received').received;
   }
 
   /**
-   * Starts handling: claims the PID file, saves the dispositions of the three signals and takes
-   * them over. On failure everything is as before. Handlers run in the `AsyncLocalStorage` context of
-   * this call.
+   * Starts handling: claims the PID file, saves the signals' dispositions and takes them over. On failure
+   * everything is as before. Handlers run in the `AsyncLocalStorage` context of this call.
    *
-   * @returns this handler
-   * @throws SignalError `ERR_HANDLER_RUNNING`, `ERR_NOT_MAIN_THREAD`, or a system error's code:
-   *   `EAGAIN` (no thread left).
-   * @throws PidFileError as {@link PidFile.acquire}.
+   * @throws SignalError `ERR_HANDLER_RUNNING`, `ERR_NOT_MAIN_THREAD`, or `EAGAIN` (no thread left)
+   * @throws PidFileError as {@link PidFile.acquire}
    */
   start(): this;
   /**
-   * The same once the daemon that runs already has let go of the PID file. The signals are handled at
-   * once, while it waits; `stop()` ends the wait. Meanwhile the event loop is kept alive. The end of
-   * that daemon, or a change of the file, wakes it up; besides, it looks once a second, and ten times
-   * a second where the system cannot tell: the holder is not known (a daemon in another container),
-   * or the file cannot be watched.
+   * The same once the daemon that holds the PID file has released it. Signals are handled at once; while
+   * it waits, the event loop is kept alive, and `stop()` ends the wait. The exit of that daemon or a change
+   * of the file wakes it up; besides, it checks once a second, or ten times a second if the holder is not
+   * known (a daemon in another container) or the file cannot be watched.
    *
    * @param options - How long to wait.
-   * @returns this handler, when it has the PID file
-   * @throws as the other form, all by rejection; PidFileError `ERR_PID_FILE_LOCKED` when the time is
-   *   over; SignalError `ERR_HANDLER_STOPPED` when `stop()` was called; the reason of `abortSignal`.
-   *   Then nothing is handled any more.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+   * @throws as above, all by rejection; PidFileError `ERR_PID_FILE_LOCKED` after that time; SignalError
+   *   `ERR_HANDLER_STOPPED` after `stop()`; the reason of `abortSignal`. Then it is stopped.
    *
    * @example
    * ```js
-   * const { SignalHandler1 } = require('daemoniker');
-   * new SignalHandler1('my.pid').start({ wait: 10_000 }).then(() => console.log('it is our turn'));
+   * // successor.mjs
+   * import { SignalHandler1 } from 'daemoniker';
+   *
+   * const handler = await new SignalHandler1('my.pid').start({ wait: 10_000 });
+   * handler.ref();
+   * console.log('the previous daemon has released the PID file');
    * ```
    */
   start(options: StartOptions): Promise<this>;
   start(options?: StartOptions): this | Promise<this> {
     if (options !== undefined) return startWithin(this, options);
-    this[STATE].start();
+    stateOf(this, 'start()').start();
     return this;
   }
 
   /**
-   * Stops handling: delivers the signals that are still pending, releases the PID file, and restores
-   * the previous dispositions (Unix). Afterwards no handler of this object is called again. Does
-   * nothing when it does not run. Called automatically when the process exits.
+   * Stops handling: delivers pending signals, releases the PID file, and restores the previous dispositions
+   * (Unix). Afterwards no handler of this object is called. Does nothing unless started. Called
+   * automatically when the process exits.
    */
   stop(): void {
-    this[STATE].stop();
+    stateOf(this, 'stop()').stop();
   }
 
   /**
-   * The handler of a signal; `undefined` for a signal that is not taken.
+   * The handler of a signal; `undefined` if it has none.
    *
    * @param signal - Its name, such as `'SIGHUP'`; on Linux also the number of a real-time signal.
-   * @throws TypeError `ERR_INVALID_ARG_VALUE`
    */
   getHandler(signal: NodeJS.Signals | number): SignalCallable | undefined {
-    return this[STATE].getHandler(toHandledSignum('signal', signal));
+    return stateOf(this, 'getHandler()').getHandler(toHandledSignum('signal', signal));
   }
 
   /**
    * Sets the handler of a signal, at any time.
    *
-   * @param signal - Its name, such as `'SIGHUP'`; on Linux also the number of a real-time signal.
-   * @param handler - A function, `IGNORE_SIGNAL`, or `null`: the signal does again what it did before.
-   *   For SIGINT, SIGTERM and SIGABRT `null` restores the default handler.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (no such signal, or one that no
-   *   process can handle)
+   * @param signal - As in `getHandler()`; not those that the option `signals` refuses.
+   * @param handler - A function, `IGNORE_SIGNAL`, or `null`, which restores the disposition; for SIGINT,
+   *   SIGTERM and SIGABRT the default handler.
    */
   setHandler(signal: NodeJS.Signals | number, handler: SignalCallable | null): void {
-    this[STATE].setHandler('handler', toHandledSignum('signal', signal), handler);
+    stateOf(this, 'setHandler()').setHandler('handler', toHandledSignum('signal', signal), handler);
   }
 
   /**
-   * Adds a part of the shutdown. The last added runs first, since what was opened last is closed
-   * first. One that throws, rejects or outlives its `timeout` is named on stderr; the others still
-   * run, and the exit code is 1. Added when the shutdown has begun, it is the next to run.
+   * Adds a part of the shutdown; the last added runs first. One that throws, rejects or exceeds its
+   * `timeout` is named on stderr; the others still run, and the exit code is 1. If the shutdown has begun,
+   * it runs next.
    *
-   * @param name - What messages call it.
-   * @param hook - Gets the reason. The next hook waits for the promise that it returns.
-   * @param options - A time limit of its own.
-   * @returns what takes it away again
-   * @throws SignalError `ERR_SHUTDOWN_OVER`; TypeError `ERR_INVALID_ARG_TYPE`,
-   *   `ERR_INVALID_ARG_VALUE`; RangeError `ERR_OUT_OF_RANGE`
+   * @param name - Its name in messages.
+   * @param hook - Called with the reason. The next hook waits for the promise that it returns.
+   * @param options - Its own time limit.
+   * @returns a function that removes it
+   * @throws SignalError `ERR_SHUTDOWN_OVER`
    *
    * @example
    * ```js
-   * const { createServer } = require('node:http');
-   * const { SignalHandler1 } = require('daemoniker');
+   * // server.mjs
+   * import { createServer } from 'node:http';
+   * import { SignalHandler1 } from 'daemoniker';
+   *
    * const server = createServer((request, response) => response.end('hello\n')).listen(8080);
-   * const handler = new SignalHandler1('server.pid', { shutdown: 10_000 }).start();
+   * const handler = new SignalHandler1('my.pid', { shutdown: 10_000 }).start();
    * handler.onShutdown('http', () => new Promise((resolve) => server.close(resolve)));
    * ```
    */
   onShutdown(name: string, hook: ShutdownHook, options?: ShutdownHookOptions): () => void {
-    return this[STATE].shutdown.add(name, hook, options);
+    return stateOf(this, 'onShutdown()').shutdown.add(name, hook, options);
   }
 
   /**
-   * Begins the shutdown. Unlike a signal it needs no `shutdown` option: without one it may take 10
-   * seconds.
+   * Begins the shutdown, with a grace period of 10 seconds if there is no `shutdown` option.
    *
-   * @param reason - What hooks get, and `abortSignal.reason`. Left out, it is an `AbortError`.
-   * @returns a promise that is resolved when all hooks have run; in the next turn of the event loop the
-   *   process exits. A second call returns the same one.
-   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` (another environment of this
-   *   process handles its signals), or `EAGAIN` (no thread left).
+   * @param reason - For hooks and `abortSignal.reason`; by default an `AbortError`.
+   * @returns resolved when all hooks have run; in the next turn of the event loop the process exits. A
+   *   second call returns the same promise.
+   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` or `EAGAIN`
    */
   shutDown(reason?: unknown): Promise<void> {
+    const { shutdown } = stateOf(this, 'shutDown()');
     requireMainThread('shutDown');
-    return this[STATE].shutdown.begin(reason);
+    return shutdown.begin(reason);
   }
 
-  /** Runs the hooks as `shutDown()`, without the exit, and stops; for `await using`. */
+  /** Runs the hooks as `shutDown()` does, without the exit, and stops; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this[STATE].shutdown.beginWithoutExit(isMainThread());
+    const { shutdown } = stateOf(this, '[Symbol.asyncDispose]()');
+    await shutdown.beginWithoutExit(isMainThread());
     this.stop();
   }
 
   /** As `stop()`, for `using`. */
   [Symbol.dispose](): void {
+    stateOf(this, '[Symbol.dispose]()');
     this.stop();
   }
 
@@ -722,53 +734,50 @@ export class SignalHandler1 {
   }
 
   /**
-   * Keeps the event loop alive while this handler runs. By default it does not.
-   *
-   * @returns this handler
+   * Keeps the event loop alive from `start()` to `stop()`. By default it is not.
    */
   ref(): this {
-    this[STATE].setReferenced(true);
+    stateOf(this, 'ref()').setReferenced(true);
     return this;
   }
 
   /**
    * Undoes `ref()`.
-   *
-   * @returns this handler
    */
   unref(): this {
-    this[STATE].setReferenced(false);
+    stateOf(this, 'unref()').setReferenced(false);
     return this;
   }
 
   /**
-   * Gives the process that long to exit. If it still runs then, it is ended natively, whether or not
-   * the event loop is free, by the signal last received (SIGTERM if none), and a message on stderr
-   * says so. Wall time counts, except time during which the whole process was stopped (SIGSTOP).
+   * Limits the time to exit. A process that is still running then is terminated natively, even if the event
+   * loop is blocked, with the signal last received (SIGTERM if none), and a message on stderr. On Windows,
+   * and as PID 1 of a container, it exits with 128 + the signal's number instead. Time during which the
+   * whole process was stopped (SIGSTOP) does not count.
    *
-   * The earliest end wins: another call can bring it forward, but postpones it only with
-   * `{ extend: true }`. `stop()` does not cancel it.
+   * The earliest limit wins: another call postpones it only with `{ extend: true }`. `stop()` does not
+   * cancel it.
    *
-   * On Windows, and as PID 1 of a container, the end is an exit with 128 + the signal's number.
-   *
-   * @param milliseconds - From now on, from 1 to 2147483647; `null` cancels.
-   * @param options - Whether the end may be postponed.
-   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` (another environment of this
-   *   process handles its signals), or `EAGAIN` (no thread left).
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE`.
+   * @param milliseconds - From now, from 1 to 2147483647; `null` cancels.
+   * @param options - Whether the limit may be postponed.
+   * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` or `EAGAIN`
    *
    * @example
    * ```js
-   * const { SignalHandler1 } = require('daemoniker');
-   * const handler = new SignalHandler1(null, {
+   * // daemon.mjs
+   * import { SignalHandler1 } from 'daemoniker';
+   *
+   * const handler = new SignalHandler1('my.pid', {
    *   sigterm() {
    *     handler.exitWithin(5000);
-   *     setTimeout(() => process.exit(), 1000); // what a shutdown takes
+   *     setTimeout(() => process.exit(), 1000); // cleaning up
    *   },
-   * }).start();
+   * });
+   * handler.start().ref();
    * ```
    */
   exitWithin(milliseconds: number | null, options?: ExitWithinOptions): void {
+    const state = stateOf(this, 'exitWithin()');
     requireMainThread('exitWithin');
     const { extend } = toOptions<ExitWithinOptions>(options, ['extend']);
     const replaces = toBoolean('options.extend', extend, false);
@@ -777,7 +786,7 @@ export class SignalHandler1 {
       return;
     }
     const limit = toMilliseconds('milliseconds', milliseconds, 'of type number, or null');
-    registry.limitExit(limit, this.received?.signum ?? SIGTERM.SIGNUM, replaces);
+    registry.limitExit(limit, state.received?.signum ?? SIGTERM.SIGNUM, replaces);
   }
 }
 
@@ -786,7 +795,7 @@ for (const name of HANDLER_NAMES) {
     configurable: true,
     enumerable: true,
     get(this: SignalHandler1) {
-      return this[STATE].getHandler(SIGNAL_CLASSES[name].SIGNUM);
+      return stateOf(this, name).getHandler(SIGNAL_CLASSES[name].SIGNUM);
     },
     set(this: SignalHandler1, handler: unknown) {
       setNamed(this, name, handler);
@@ -794,25 +803,65 @@ for (const name of HANDLER_NAMES) {
   });
 }
 
+// Without these, `handler.sighup = …` would set a property that nothing looks at. The types do not
+// have them, and they are not enumerable.
+for (const signal of SIGNAL_NAMES) {
+  for (const name of [signal.toLowerCase(), signal].filter(isSignalsProperty)) {
+    Object.defineProperty(SignalHandler1.prototype, name, {
+      configurable: true,
+      enumerable: false,
+      get: () => undefined,
+      set(handler: unknown) {
+        refuseProperty(name, handler);
+      },
+    });
+  }
+}
+
+function isHandlerName(name: string | symbol): name is HandlerName {
+  return (HANDLER_NAMES as (string | symbol)[]).includes(name);
+}
+
+function isSignalsProperty(name: string | symbol): name is string {
+  if (typeof name !== 'string') return false;
+  const isOneCase = name === name.toUpperCase() || name === name.toLowerCase();
+  return isOneCase && !isHandlerName(name) && SIGNAL_NAMES.includes(name.toUpperCase());
+}
+
+function refuseProperty(name: string, handler: unknown): never {
+  const advice = adviceOn(name, (signal) => `use handler.setHandler('${signal}', …)`);
+  throw invalidArgValue(name, `is not a property that takes a handler; ${advice}`, handler);
+}
+
+/** What to write in place of a property or option such as `sighup` or `SIGTERM`. */
+function adviceOn(name: string, forOthers: (signal: string) => string): string {
+  const lower = name.toLowerCase();
+  if (isHandlerName(lower)) return `did you mean ${lower}?`;
+  const signal = name.toUpperCase();
+  const reason = whyNotHandled(findSignum(signal) ?? 0);
+  return reason === undefined ? forOthers(signal) : `${signal} cannot have a handler: ${reason}`;
+}
+
 function setNamed(handler: SignalHandler1, name: HandlerName, value: unknown): void {
-  handler[STATE].setHandler(name, SIGNAL_CLASSES[name].SIGNUM, value);
+  stateOf(handler, name).setHandler(name, SIGNAL_CLASSES[name].SIGNUM, value);
 }
 
 async function startWithin<H extends SignalHandler1>(
   handler: H,
   options: StartOptions,
 ): Promise<H> {
+  const state = stateOf(handler, 'start()');
   const { wait, abortSignal } = toOptions<StartOptions>(options, ['wait', 'abortSignal']);
   const milliseconds = toDuration('options.wait', wait);
   const giveUp = toAbortSignal(abortSignal);
   giveUp?.throwIfAborted();
-  await handler[STATE].startWithin(milliseconds, giveUp);
+  await state.startWithin(milliseconds, giveUp);
   return handler;
 }
 
 function deleteProperty(handler: SignalHandler1, property: string | symbol): boolean {
-  if ((HANDLER_NAMES as (string | symbol)[]).includes(property)) {
-    setNamed(handler, property as HandlerName, undefined);
+  if (isHandlerName(property)) {
+    setNamed(handler, property, undefined);
     return true;
   }
   return Reflect.deleteProperty(handler, property);
@@ -823,7 +872,11 @@ function defineProperty(
   property: string | symbol,
   descriptor: PropertyDescriptor,
 ): boolean {
-  if (!(HANDLER_NAMES as (string | symbol)[]).includes(property)) {
+  if (!isHandlerName(property)) {
+    // A field of a class, which to its author is an assignment.
+    if (isSignalsProperty(property) && typeof descriptor.value === 'function') {
+      refuseProperty(property, descriptor.value);
+    }
     return Reflect.defineProperty(handler, property, descriptor);
   }
   // It stays an accessor that `delete` undoes.
@@ -831,7 +884,7 @@ function defineProperty(
   if (!canBe || !Reflect.isExtensible(handler)) return false;
   // A field that is only declared (TypeScript's useDefineForClassFields) says nothing.
   if (descriptor.value === undefined) return true;
-  setNamed(handler, property as HandlerName, descriptor.value);
+  setNamed(handler, property, descriptor.value);
   return true;
 }
 
@@ -879,6 +932,11 @@ function toHandlersAndOptions(
   }
   for (const [name, value] of Object.entries({ sigterm, sigabrt })) {
     if (value !== undefined) throw invalidArgType(name, 'left out after an options object', value);
+  }
+  for (const key of Object.keys(sigint).filter(isSignalsProperty)) {
+    const advice = adviceOn(key, (signal) => `use the option signals: { ${signal}: … }`);
+    const given = (sigint as Readonly<Record<string, unknown>>)[key];
+    throw invalidArgValue(`options.${key}`, `is unknown; ${advice}`, given);
   }
   return toOptions<SignalHandlerOptions>(sigint, OPTIONS);
 }

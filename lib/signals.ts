@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { types } from 'node:util';
-import { DaemonikerException, SignalError, describe, nameAfterClass } from './errors';
+import { didYouMean, isAbortSignal } from './arguments';
+import { DaemonikerException, SignalError, describe, invalidThis, nameAfterClass } from './errors';
 import { native } from './native';
 
 /**
@@ -14,32 +15,32 @@ import { native } from './native';
  * - `'pipe'`: by `send()` (Windows).
  * - `'service'`: by the service manager of Windows.
  *
- * macOS tells `'process'`, `'thread'` and `'kernel'` only: `'thread'` also for kill(2) to oneself, `'kernel'`
- * also where it has lost the sender.
+ * macOS tells only `'process'`, `'thread'` (also for kill(2) to oneself) and `'kernel'` (also if the sender
+ * was lost).
  */
 export type SignalOrigin =
   'process' | 'thread' | 'queue' | 'kernel' | 'console' | 'pipe' | 'service';
 
 /**
- * The process that sent a signal. For logs, not for authorisation: with sigqueue(3) it is what the
- * sender claims, and its process may be gone by the time you look. On macOS, which keeps one sender for all
- * signals of a process, it may be that of another signal.
+ * The process that sent a signal. For logs, not for authorisation: sigqueue(3) lets a sender claim anything,
+ * and the process may be gone by now. On macOS, which keeps one sender per process, it may be that of
+ * another signal.
  */
 export interface SignalSender {
   /** Its process ID. */
   readonly pid: number;
-  /** The user it ran as; `null` on Windows, which has no numeric users. */
+  /** Its user; `null` on Windows, which has no numeric users. */
   readonly uid: number | null;
   /**
-   * The name of its program, or `null` when it was gone already or its name could not be read. On
-   * Linux and macOS it is what `ps -o ucomm=` shows (at most 15 bytes). On Windows, and on Linux for
-   * Node.js 24 and later, which `ps` shows by the name of a thread, it is the file name of the
-   * executable, cut to 31 bytes. Control characters are replaced by `?`.
+   * The name of its program; `null` if it was gone or the name could not be read. On Linux and macOS as
+   * `ps -o ucomm=` shows it (at most 15 bytes). On Windows, and on Linux for Node.js 24 and later, which
+   * `ps` shows by the name of a thread, the file name of the executable, cut to 31 bytes. Control
+   * characters are replaced by `?`.
    */
   readonly command: string | null;
 }
 
-/** What is known of an arrival, for the constructor of {@link ReceivedSignal}. */
+/** Details for the constructor of {@link ReceivedSignal}. */
 export interface SignalDetails {
   /**
    * The signal's number.
@@ -57,33 +58,33 @@ export interface SignalDetails {
    */
   readonly origin?: SignalOrigin | undefined;
   /**
-   * For how many arrivals it stands.
+   * The number of coalesced arrivals.
    * @defaultValue 1
    */
   readonly count?: number | undefined;
   /**
-   * When the first of them arrived.
+   * The time of the first arrival.
    * @defaultValue now
    */
   readonly receivedAt?: Date | undefined;
 }
 
 /**
- * A signal as an exception, and the record of one that arrived. The default handler throws it;
- * `handler.received` is it; `send()` takes it as the signal to send.
- *
- * Its own instances stand for a signal that is none of the three; see {@link SIGINT},
- * {@link SIGTERM} and {@link SIGABRT}.
+ * A signal as an exception, and the record of an arrival: the default handler throws it, and it is
+ * `handler.received`. {@link SIGINT}, {@link SIGTERM} and {@link SIGABRT} extend it; its own instances are other
+ * signals.
  *
  * @example
  * ```js
- * const { ReceivedSignal, SignalHandler1 } = require('daemoniker');
+ * // daemon.mjs
+ * import { ReceivedSignal, SignalHandler1 } from 'daemoniker';
+ *
  * process.on('uncaughtException', (error) => {
  *   if (!(error instanceof ReceivedSignal)) throw error;
  *   console.error(`${error.name} from ${error.sender?.command}, ${error.count} times`);
  *   process.exit(0);
  * });
- * new SignalHandler1(null).start(); // all three have the default handler, which raises
+ * new SignalHandler1('my.pid').start().ref(); // the default handlers raise
  * ```
  */
 export class ReceivedSignal extends DaemonikerException {
@@ -91,11 +92,14 @@ export class ReceivedSignal extends DaemonikerException {
     nameAfterClass(this);
   }
 
-  /** The number of the signal that the class stands for; -1 for none in particular. */
+  /** The signal's number; -1 for no particular signal. */
   static readonly SIGNUM: number = -1;
 
   /** `Number(SIGINT)` is the signal's number, `String(SIGINT)` its name. */
   static [Symbol.toPrimitive](hint: string): number | string {
+    if (typeof this !== 'function') {
+      throw invalidThis('typeof ReceivedSignal', 'SIGTERM[Symbol.toPrimitive]()', this);
+    }
     return hint === 'string' ? this.name : this.SIGNUM;
   }
 
@@ -103,16 +107,16 @@ export class ReceivedSignal extends DaemonikerException {
   declare readonly name: NodeJS.Signals | `signal ${number}` | 'ReceivedSignal';
   /** The signal's number. */
   readonly signum: number;
-  /** Who sent it; `null` when the kernel or the terminal did, or when that is not known. */
+  /** Who sent it; `null` for the kernel, the terminal, or if not known. */
   readonly sender: SignalSender | null;
   /** How it was sent. */
   readonly origin: SignalOrigin;
-  /** For how many arrivals it stands: the first and those that came while it was waiting. */
+  /** The number of coalesced arrivals: the first, and those while it was pending. */
   readonly count: number;
-  /** When the first of them arrived. */
+  /** The time of the first arrival. */
   readonly receivedAt: Date;
 
-  /** @param details - What is known of it; nothing is needed for {@link send}. */
+  /** @param details - All optional. */
   constructor(details: SignalDetails = {}) {
     super();
     this.signum = details.signum ?? new.target.SIGNUM;
@@ -134,21 +138,34 @@ export class ReceivedSignal extends DaemonikerException {
     });
   }
 
-  /** What a log of JSON lines should show. */
+  /**
+   * A plain object with all the details, for logs and for other threads and processes. Pass it to
+   * `structuredClone()`, `postMessage()`, and `process.send()` with advanced serialization: of an error
+   * itself they copy the message and the stack only.
+   */
   toJSON(): object {
+    requireSignal(this, 'received.toJSON()');
     const { name, message, signum, sender, origin, count, receivedAt } = this;
     return { name, message, signum, sender, origin, count, receivedAt };
   }
 
   /** As on the class. */
   get SIGNUM(): number {
+    requireSignal(this, 'received.SIGNUM');
     return (this.constructor as typeof ReceivedSignal).SIGNUM;
   }
 
   /** `Number(error)` is the signal's number. */
   [Symbol.toPrimitive](hint: string): number | string {
+    requireSignal(this, 'received[Symbol.toPrimitive]()');
     return hint === 'string' ? this.toString() : this.signum;
   }
+}
+
+/** Throws when a method is called without its object. The prototype is one, too. */
+function requireSignal(value: unknown, use: string): void {
+  if (value instanceof ReceivedSignal || value === ReceivedSignal.prototype) return;
+  throw invalidThis('ReceivedSignal', use, value);
 }
 
 /**
@@ -156,26 +173,31 @@ export class ReceivedSignal extends DaemonikerException {
  *
  * @example
  * ```js
- * const { SIGINT, send } = require('daemoniker');
- * send('my.pid', SIGINT); // or new SIGINT(), or 'SIGINT', or 2
+ * // interrupt.mjs
+ * import { SIGINT, send } from 'daemoniker';
+ *
+ * send('my.pid', SIGINT); // or new SIGINT(), 'SIGINT', 2
  * ```
  */
 export class SIGINT extends ReceivedSignal {
   static {
     nameAfterClass(this);
   }
+  /** The signal's number. */
   static override readonly SIGNUM = constants.signals.SIGINT;
-  /** As of every error: the name of its class. */
+  /** The name of its class. */
   declare readonly name: 'SIGINT';
 }
 
 /**
- * Please end: `kill`, `systemctl stop`, `docker stop`; on Windows a console that is closed, and the
- * end of the session.
+ * The request to shut down: `kill`, `systemctl stop`, `docker stop`; on Windows a closed console and the end
+ * of the session.
  *
  * @example
  * ```js
- * const { SIGTERM } = require('daemoniker');
+ * // number.mjs
+ * import { SIGTERM } from 'daemoniker';
+ *
  * console.log(SIGTERM.SIGNUM, Number(SIGTERM)); // 15 15
  * ```
  */
@@ -183,31 +205,36 @@ export class SIGTERM extends ReceivedSignal {
   static {
     nameAfterClass(this);
   }
+  /** The signal's number. */
   static override readonly SIGNUM = constants.signals.SIGTERM;
-  /** As of every error: the name of its class. */
+  /** The name of its class. */
   declare readonly name: 'SIGTERM';
 }
 
 /**
- * Abort, sent by another process. A process's own abort(3) is a crash and never arrives. On macOS
- * a process cannot send it to itself as a message; that counts as a crash too.
+ * Abort, sent by another process. A process's own abort(3) is a crash and never arrives; on macOS neither
+ * does a SIGABRT that it sends to itself.
  *
  * @example
  * ```js
- * const { SIGABRT, SignalHandler1 } = require('daemoniker');
- * const handler = new SignalHandler1(null, {
+ * // daemon.mjs
+ * import { SIGABRT, SignalHandler1 } from 'daemoniker';
+ *
+ * const handler = new SignalHandler1('my.pid', {
  *   sigabrt: () => {
  *     console.log(handler.received instanceof SIGABRT); // true
  *   },
- * }).start();
+ * });
+ * handler.start().ref();
  * ```
  */
 export class SIGABRT extends ReceivedSignal {
   static {
     nameAfterClass(this);
   }
+  /** The signal's number. */
   static override readonly SIGNUM = constants.signals.SIGABRT;
-  /** As of every error: the name of its class. */
+  /** The name of its class. */
   declare readonly name: 'SIGABRT';
 }
 
@@ -261,10 +288,9 @@ export function signalName(signum: number): NodeJS.Signals | `signal ${number}` 
 }
 
 /**
- * What `send()` takes as a signal: an instance (`new SIGTERM()`), a class (`SIGTERM`), a number
- * (`os.constants.signals.SIGTERM`, a bigint, on Linux that of a real-time signal: 34 to 64, on musl 35
- * to 64), a name
- * (`'SIGTERM'`), or 0 to check only.
+ * A signal to send: a class (`SIGTERM`), an instance (`new SIGTERM()`), a name (`'SIGTERM'`), a number
+ * or bigint (`os.constants.signals.SIGTERM`; on Linux also a real-time signal: 34 to 64, on musl 35 to 64), or 0
+ * to check only.
  */
 export type SignalLike =
   | ReceivedSignal
@@ -286,10 +312,40 @@ export function toSignum(signal: unknown): number {
   const signum = findSignum(signal);
   if (signum !== undefined) return signum;
   throw new SignalError(
-    `Unknown signal: ${describe(signal)}. Give a ReceivedSignal class or instance, ` +
-      "a name such as 'SIGTERM', or a number such as os.constants.signals.SIGTERM",
+    `Unknown signal: ${describe(signal)}${whatIsMeant(signal)}`,
     'ERR_UNKNOWN_SIGNAL',
   );
+}
+
+/** The end of the message about what is no signal: what to pass. */
+function whatIsMeant(signal: unknown): string {
+  if (typeof signal === 'string') {
+    const hint = /^\d+$/.test(signal)
+      ? `; did you mean the number ${signal}?`
+      : didYouMeanSignal(signal);
+    if (hint !== '') return hint;
+  }
+  if (isAbortSignal(signal)) {
+    return (
+      '. An AbortSignal cannot be sent to a process: to give up waiting, pass it as the option ' +
+      `abortSignal. As the signal, pass ${WHAT_TO_PASS}`
+    );
+  }
+  const isBare =
+    signal === ReceivedSignal || (signal instanceof ReceivedSignal && signal.signum === -1);
+  if (isBare) return `, which stands for no signal in particular. Pass ${WHAT_TO_PASS}`;
+  return `. Pass ${WHAT_TO_PASS}`;
+}
+
+const WHAT_TO_PASS =
+  "a class such as SIGTERM or an instance of it, a name such as 'SIGHUP', or a number such as " +
+  'os.constants.signals.SIGHUP';
+
+/** "; did you mean 'SIGTERM'?" for `sigterm`, `TERM` or `SIGTREM`; or nothing. */
+export function didYouMeanSignal(name: string): string {
+  if (name === '') return '';
+  const upper = name.toUpperCase();
+  return didYouMean(upper.startsWith('SIG') ? upper : `SIG${upper}`, SIGNAL_NAMES, "'");
 }
 
 function readSignum(signal: unknown): number | undefined {

@@ -12,23 +12,23 @@ import { native } from './native';
 import { OtherProcess, childGone } from './other_process';
 import { LARGEST_PID } from './pid_file_content';
 
-/** What is needed of a `ChildProcess` of `node:child_process`, whose `spawn()` and similar functions give one. */
+/** What this package uses of a `ChildProcess` of `node:child_process`. */
 export interface ChildProcessLike {
-  /** `undefined` if it could not be started. */
+  /** `undefined` if it never started. */
   readonly pid?: number | undefined;
-  /** `null` until it has ended, and if it was ended by a signal. */
+  /** `null` until it has exited, and if a signal terminated it. */
   readonly exitCode: number | null;
-  /** `null` until it has ended, and if it was not ended by a signal. */
+  /** `null` unless a signal has terminated it. */
   readonly signalCode: NodeJS.Signals | null;
-  /** Without events, how it ended may not be known. */
+  /** Without it, the exit code or signal may not be known. */
   once?(event: 'exit', listener: () => void): unknown;
-  /** Takes such a listener away. */
+  /** Removes such a listener. */
   off?(event: 'exit', listener: () => void): unknown;
 }
 
 /**
- * A process to be signalled: the path or `file:` URL of its PID file, its process ID, or a child of this
- * process. A string is always a path, also `'4711'`.
+ * A process to signal: the path or `file:` URL of its PID file, its process ID, or a child of this
+ * process. A string is always a path, even `'4711'`.
  */
 export type SignalTarget = string | URL | number | ChildProcessLike;
 
@@ -63,12 +63,12 @@ function openNamed(path: string, options: IdentifyOptions): OtherProcess {
   try {
     return identify(path, options);
   } catch (error) {
-    // terminate() would take it for a daemon that does not run.
+    // terminate() would take it for a daemon that is not running.
     const isNumber = error instanceof PidFileError && error.code === 'ENOENT' && /^\d+$/.test(path);
     if (!isNumber) throw error;
     throw invalidArgValue(
       'target',
-      'is a path where there is no file; a process ID is a number',
+      'is the path of a file that does not exist; to mean a process ID, pass a number',
       path,
     );
   }

@@ -16,51 +16,50 @@ import { happensWithin, toAbortSignal, toDuration } from './waiting';
 /** Options of {@link terminate}. */
 export interface TerminateOptions extends SendOptions {
   /**
-   * The signal that asks the process to end; 0 sends none and only waits.
+   * The signal to send; 0 sends none and only waits.
    * @defaultValue SIGTERM
    */
   signal?: SignalLike | undefined;
   /**
-   * Milliseconds to wait for the end; `Infinity` for ever.
+   * Milliseconds to wait for the exit, from 0 to 2147483647, or `Infinity`.
    * @defaultValue 10_000
    */
   timeout?: number | undefined;
   /**
-   * After the timeout, end it by SIGKILL, and wait up to another 10 seconds.
+   * After the timeout, send SIGKILL, and wait up to another 10 seconds.
    * @defaultValue false
    */
   kill?: boolean | undefined;
-  /** Gives up waiting. The process keeps the signal that it has been sent. */
+  /** Gives up waiting; the signal stays sent. */
   abortSignal?: AbortSignal | undefined;
 }
 
-/** How {@link terminate} ended. */
+/** The result of {@link terminate}. */
 export type Termination =
   | {
       /** The process that was signalled. */
       readonly pid: number;
       /**
        * - `'exited'`: the process is gone.
-       * - `'killed'`: it is gone, and SIGKILL was sent to it.
-       * - `'timeout'`: it still runs.
+       * - `'killed'`: it is gone, after SIGKILL.
+       * - `'timeout'`: it is still running.
        */
       readonly outcome: 'exited' | 'killed' | 'timeout';
       /**
-       * Its exit code, where that is known and it was not ended by a signal. Of a `ChildProcess` always. Of others,
-       * Linux 6.15 and later tell it if their parent asks for it within half a second, as nearly all do; Windows
-       * always; macOS does not.
+       * Its exit code, if known and no signal terminated it: always for a `ChildProcess` and on Windows; on Linux 6.15
+       * and later if its parent collects it within half a second, as nearly all do; on macOS never.
        */
       readonly exitCode?: number | undefined;
       /**
-       * The name of the signal that ended it, likewise. Windows has exit codes only; there, it is known of a child
-       * that was ended by its own `kill()`.
+       * The signal that terminated it, if known in the same way. On Windows only of a child that was terminated by its
+       * own `kill()`.
        */
       readonly signal?: NodeJS.Signals | `signal ${number}` | undefined;
     }
   | {
-      /** There was no such process; nothing was signalled. */
+      /** Nothing was signalled. */
       readonly pid: null;
-      /** It does not run. */
+      /** There is no such process. */
       readonly outcome: 'not-running';
       /** Not known. */
       readonly exitCode?: undefined;
@@ -78,38 +77,39 @@ const SIGKILL = 9;
 const OPTIONS = ['signal', 'timeout', 'kill', 'abortSignal', 'verify', 'insecure'] as const;
 
 /**
- * Asks the daemon of a PID file to end, and waits until its process is gone; or a child of this process, or
- * the process with a number.
+ * Asks the daemon of a PID file, a child process, or a process by its ID to shut down, and waits until it
+ * is gone.
  *
- * It does not poll: Linux waits on the same pidfd that the signal goes through, macOS on a kqueue,
- * Windows on the process's handle, each on a thread of its own, so neither the event loop nor libuv's
- * thread pool is blocked. A zombie counts as gone. Works in worker threads too.
+ * It does not poll: Linux waits on the pidfd that the signal went through, macOS on a kqueue, Windows on
+ * the process's handle, each on its own thread. A zombie counts as gone. Works in worker threads too.
  *
- * On Windows this is how a parent ends a child gracefully: the signal goes to the child's handler, while
- * `child.kill()` ends it at once. The child's `'exit'` event has been emitted when the promise resolves. A
- * child that is suspended (SIGSTOP) is not continued: it gets the signal when it is.
+ * On Windows this is how to shut down a child gracefully: the signal goes to the child's handler, while
+ * `child.kill()` terminates it at once. The child's `'exit'` event precedes the promise. A suspended child
+ * (SIGSTOP) gets the signal when it is continued.
  *
- * @param target - The path or `file:` URL of a PID file, a process ID, or a `ChildProcess`. A string is
- *   always a path.
- * @param options - How to ask, and how long to wait.
- * @returns what happened; a process that does not run is no error, nor is a child that has ended or was
+ * @param target - As in {@link send}.
+ * @param options - What to send, and how long to wait.
+ * @returns what happened. A process that is not running is not an error, nor is a child that has exited or
  *   never started.
- * @throws as {@link send} for an invalid target, a file that is no PID file or cannot be trusted and
- *   for a process that may not be signalled (`EPERM`), but not for one that does not run; the reason of
- *   `abortSignal`.
+ * @throws as {@link send}, except for a process that is not running; the reason of `abortSignal`.
  *
  * @example
  * ```js
- * const { terminate } = require('daemoniker');
- * terminate('my.pid', { timeout: 5000, kill: true }).then(({ outcome }) => console.log(outcome));
+ * // stop.mjs
+ * import { terminate } from 'daemoniker';
+ *
+ * const { outcome } = await terminate('my.pid', { timeout: 5000, kill: true });
+ * console.log(outcome);
  * ```
  *
  * @example
  * ```js
- * const { fork } = require('node:child_process');
- * const { terminate } = require('daemoniker');
- * const child = fork('worker.js');
- * child.once('spawn', async () => console.log(await terminate(child)));
+ * // parent.mjs
+ * import { spawn } from 'node:child_process';
+ * import { terminate } from 'daemoniker';
+ *
+ * const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+ * console.log(await terminate(child)); // { pid: 42, outcome: 'exited', signal: 'SIGTERM' }
  * ```
  */
 export async function terminate(
@@ -149,7 +149,7 @@ export async function terminate(
     let killed = signum === SIGKILL;
     let isGone = await happensWithin(timeout, gone, abortSignal);
     if (!isGone) {
-      // It may have ended in this very moment; how, comes a moment later.
+      // It may have exited just now; how, comes a moment later.
       const isLate = !found.isGone() && !(whom.child !== null && hasEnded(whom.child));
       if (isLate && !kill) return { pid, outcome: 'timeout' };
       if (isLate) killed = signal(found, SIGKILL);
@@ -188,7 +188,7 @@ function describeExit(code: number, signum: number): Exit {
 
 const NOT_RUNNING: Termination = Object.freeze({ pid: null, outcome: 'not-running' });
 
-/** `null` when it does not run. Unlike `ping()`, a file that another process has locked is
+/** `null` when it is not running. Unlike `ping()`, a file that another process has locked is
  * an error: some daemon does run, and the caller must not believe that it has been ended. */
 function find(target: Target, options: IdentifyOptions): OtherProcess | null {
   try {

@@ -1,5 +1,5 @@
 // Waiting for something, for so long, unless an AbortSignal says otherwise.
-import { LONGEST_MS } from './arguments';
+import { LONGEST_MS, isAbortSignal } from './arguments';
 import { invalidArgType, outOfRange } from './errors';
 
 /** Whether the event happens within that time. Throws the reason of the signal, or what the event throws. */
@@ -33,11 +33,8 @@ export function toDuration(name: string, value: unknown): number {
   throw outOfRange(name, `from 0 to ${LONGEST_MS} milliseconds, or Infinity`, value);
 }
 
-/** Not by `instanceof`: it may come from another realm, or be a polyfill. */
 export function toAbortSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
-    throw invalidArgType('options.abortSignal', 'an instance of AbortSignal', value);
-  }
-  return value as AbortSignal;
+  if (isAbortSignal(value)) return value;
+  throw invalidArgType('options.abortSignal', 'an instance of AbortSignal', value);
 }

@@ -17,8 +17,8 @@ class ExitWait {
   static int Start(Napi::Env env, int64_t pid, process::Handle handle, double birth,
                    const Napi::Function& on_exit, ExitWait** wait);
 
-  // On the thread of the environment; called by itself when that ends, a worker being terminated
-  // included. Deletes it. `on_exit` is not called any more.
+  // On the thread of the environment; called automatically when that ends, also when a worker is
+  // terminated. Deletes it. `on_exit` is not called any more.
   void Stop();
 
   // For atexit: no Node-API is touched any more.

@@ -243,7 +243,7 @@ void SetCleanUp(void (*clean_up)()) { run_clean_up = clean_up; }
 
 void LeaveJavaScriptAlone() {
   leave_javascript_alone.store(true);
-  // The thread may be inside the thread-safe function this very moment. It stays valid until the
+  // The thread may be inside the thread-safe function right now. It stays valid until the
   // process ends, but let it get out; not for ever, because exit() may have been called anywhere.
   for (int attempt = 0; attempt < 1000; ++attempt) {
     if (forwarder_mutex->try_lock()) {

@@ -30,7 +30,8 @@ namespace process {
 // This process. Differs from what it was in a child that was forked without exec(3).
 int64_t Current();
 
-// A handle that means this very process even after its PID was reused: a pidfd, a Windows HANDLE.
+// A handle that means exactly this process even after its PID was reused: a pidfd, a Windows
+// HANDLE.
 using Handle = intptr_t;
 constexpr Handle kNoHandle = -1;
 

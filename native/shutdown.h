@@ -1,6 +1,6 @@
 // The shutdown: begun by the arrival of a signal, whether or not JavaScript has seen it, or by the
 // program. What must not depend on the event loop is decided here: when it began, and whether
-// somebody who asks again wants the process to end at once. The hooks are JavaScript's
+// a repeated request is to terminate the process at once. The hooks are JavaScript's
 // (lib/shutdown.ts), the limit is the watcher's.
 #pragma once
 

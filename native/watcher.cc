@@ -219,7 +219,7 @@ void SayProgress() {
     SayProgress();
     End(0, messenger::Detail::kStackIfStuck);
   }
-  Say("; ending it by %s", signal_names[signum]);
+  Say("; terminating it with %s", signal_names[signum]);
   End(signum, messenger::Detail::kStackIfStuckElseOpen);
 }
 

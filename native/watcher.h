@@ -1,9 +1,9 @@
-// The thread that keeps limits and ends the process when one has passed.
+// The thread that enforces limits: it terminates the process when one has passed.
 //
-// It must be able to do so whatever the main thread holds: the allocator's lock, the loader's, one
-// of ours. So after Start() it allocates nothing, creates nothing, takes no lock that another
-// thread may hold, and calls no Node-API. What might hang is the messenger's business, for which it
-// waits 100 ms. Asleep while nothing is limited.
+// It must be able to do so whatever the main thread holds: the allocator's lock, the loader's, or
+// one of its own. So after Start() it allocates nothing, creates nothing, takes no lock that
+// another thread may hold, and calls no Node-API. What might hang is the messenger's business, for
+// which it waits 100 ms. Asleep while nothing is limited.
 #pragma once
 
 #include <cstdint>
@@ -12,22 +12,22 @@ namespace daemoniker::watcher {
 
 // Starts the thread. 0, or a libuv error number. Idempotent. Main thread only, as all that follows.
 int Start();
-// Joins it. No limit is kept any more.
+// Joins it. Limits are no longer enforced.
 void Stop();
 
-// What the lines about the end call this signal.
+// The name of this signal in messages.
 void SetSignalName(int signum, const char* name);
 
 // How long an arrival of this signal may wait for its handler, in time in which the main thread
-// could run; 0: for ever. One that waits already has that long from now on.
+// could run; 0: for ever. For one that is already pending, counted from now.
 void SetSignalLimit(int signum, int64_t limit_ns);
-// Nobody handles signals any more.
+// Signals are no longer handled.
 void ClearSignalLimits();
 
-// The process ends by `signum` when this time has passed, less the time for which the process as a
-// whole was stopped. An earlier end that is set already stays, unless `extend`.
+// The process is terminated with `signum` when this time has passed, less the time for which the
+// process as a whole was stopped. An earlier limit stays, unless `extend`.
 void SetExitLimit(int64_t limit_ns, int signum, bool extend);
-// Afterwards the process is not ended any more.
+// Afterwards the process is no longer terminated.
 void CancelExitLimit();
 // Whether the process has to exit in some time, by that limit or the shutdown's.
 bool LimitsExit();

@@ -1,5 +1,5 @@
 // Makes dist/index.js and dist/cli.js, each one file of all that it needs of lib: Node.js finds, reads
-// and compiles every module by itself, which for as many as lib has takes longer than all the rest of
+// and compiles each module separately, which for as many as lib has takes longer than all the rest of
 // require('daemoniker').
 import { join } from 'node:path';
 import { build } from 'esbuild';

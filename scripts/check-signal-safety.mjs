@@ -321,7 +321,7 @@ try {
         const { problems, functions, used } = await examine(platform, compiled, law);
         report(
           problems,
-          `${name}, ${optimization}: the ${part} reaches ${functions} functions of ours, and ` +
+          `${name}, ${optimization}: the ${part} reaches ${functions} of our functions, and ` +
             [...used].sort().join(', '),
         );
       }

@@ -1,4 +1,4 @@
-// Checks or mends the format of the C++ sources with clang-format, which comes as a
+// Checks or fixes the format of the C++ sources with clang-format, which comes as a
 // Python package.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';

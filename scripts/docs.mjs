@@ -5,7 +5,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Application } from 'typedoc';
+import { Application, Converter } from 'typedoc';
+import { MarkdownPageEvent } from 'typedoc-plugin-markdown';
+import { condense } from './docs/condense.mjs';
 import { ROOT } from './support/run.mjs';
 
 process.chdir(ROOT);
@@ -15,6 +17,15 @@ const scratch = mkdtempSync(join(tmpdir(), 'daemoniker-docs-'));
 try {
   const out = checks ? scratch : join(ROOT, 'docs', 'api');
   const app = await Application.bootstrapWithPlugins({ out, logLevel: 'Warn' });
+  // Members are documented once, where they are declared.
+  app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => {
+    for (const reflection of Object.values(project.reflections)) {
+      if (reflection.inheritedFrom !== undefined) project.removeReflection(reflection);
+    }
+  });
+  app.renderer.on(MarkdownPageEvent.END, (page) => {
+    page.contents = condense(page.contents);
+  });
   const project = await app.convert();
   if (project !== undefined) {
     app.validate(project);

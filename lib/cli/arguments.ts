@@ -29,7 +29,7 @@ export function parse(command: CommandName | undefined, words: readonly string[]
   const options = new Map<OptionName, string>();
   /** Of `send`, which takes it in several forms: not two of them. */
   const setSignal = (signal: string, word: string): void => {
-    if (options.has('signal')) throw new UsageError(`Unexpected '${word}'`, command);
+    if (options.has('signal')) throw new UsageError(`Unexpected argument '${word}'`, command);
     options.set('signal', signal);
   };
   for (let at = 0; at < words.length; at++) {
@@ -119,7 +119,7 @@ export function findCommand(
   if (at < 0) return [undefined, [...words]];
   const word = words[at] as string;
   const others = [...words.slice(0, at), ...words.slice(at + 1)];
-  return [word === 'help' ? word : toCommandName(word), others];
+  return [word === 'help' ? word : toCommandName(word, others), others];
 }
 
 /** A PID file, and no more than `most` operands in all. */
@@ -130,7 +130,8 @@ export function atMost(
 ): readonly [string, ...string[]] {
   const all = atLeastOne(command, operands);
   const superfluous = all[most];
-  if (superfluous !== undefined) throw new UsageError(`Unexpected '${superfluous}'`, command);
+  if (superfluous !== undefined)
+    throw new UsageError(`Unexpected argument '${superfluous}'`, command);
   return all;
 }
 
@@ -157,12 +158,21 @@ export function pidFiles(command: CommandName, operands: readonly string[]): rea
 
 /** `SIGTERM`, `TERM`, `term` or `15`. */
 export function parseSignal(command: CommandName, text: string): number {
-  const upper = text.toUpperCase();
-  const name = upper.startsWith('SIG') ? upper : `SIG${upper}`;
-  const signum = findSignum(/^\d+$/.test(text) ? Number(text) : name);
+  const signal = toSignal(text);
+  const signum = findSignum(signal);
   if (signum !== undefined) return signum;
-  const hint = /^\d+$/.test(text) ? '' : didYouMean(name, SIGNAL_NAMES);
+  const hint = typeof signal === 'number' ? '' : didYouMean(signal, SIGNAL_NAMES);
   throw new UsageError(`Unknown signal '${text}'${hint}`, command);
+}
+
+export function isSignal(text: string): boolean {
+  return findSignum(toSignal(text)) !== undefined;
+}
+
+function toSignal(text: string): string | number {
+  if (/^\d+$/.test(text)) return Number(text);
+  const upper = text.toUpperCase();
+  return upper.startsWith('SIG') ? upper : `SIG${upper}`;
 }
 
 /** Seconds, as timeout(1) and systemd take them. */

@@ -7,7 +7,8 @@ import { checkStart, defaultLog, launch, type LaunchOptions } from '../launch';
 import { send } from '../send';
 import { signalName } from '../signals';
 import { terminate, type Termination } from '../terminate';
-import { atLeastOne, atMost, parseSignal, parseTimeout, pidFiles, type Words } from './arguments';
+import { atLeastOne, atMost, isSignal, parseSignal, parseTimeout, pidFiles } from './arguments';
+import type { Words } from './arguments';
 import { examine, successor, supervisorOf, type Status } from './examine';
 import type { Output, Tone } from './output';
 import { service } from './service';
@@ -30,6 +31,9 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
       'send',
       words.operands,
     );
+    if (isSignal(path) && /[./\\]/.test(signal)) {
+      throw new UsageError(`Put the PID file first: daemoniker send ${signal} ${path}`, 'send');
+    }
     const signum = parseSignal('send', signal);
     return attempt(path, output, () => sendTo(path, signum, words, output));
   },
@@ -94,6 +98,11 @@ async function attempt(
   try {
     return await run();
   } catch (error) {
+    if (isNoFile(error, path)) {
+      const message = `There is no PID file '${path}'. Name a PID file here, not a process ID`;
+      output.failure(path, { code: 'ENOENT', message });
+      return FAILED;
+    }
     if (!(error instanceof DaemonikerException)) throw error;
     if (error instanceof LaunchError) {
       const { code, message, exitCode = null, signal = null, stderr = null } = error;
@@ -112,11 +121,18 @@ async function attempt(
   }
 }
 
+/** A number is the path of a file here, too. */
+function isNoFile(error: unknown, path: string): boolean {
+  return (
+    /^\d+$/.test(path) && (error as { code?: unknown } | null)?.code === 'ERR_INVALID_ARG_VALUE'
+  );
+}
+
 /** What a program passes, as a shell says it. */
 function advise(message: string): string {
   return message
-    .replace('pass { insecure: true }', 'give --insecure')
-    .replace('pass { verify: false }', 'give --no-verify');
+    .replace('pass { insecure: true }', 'use --insecure')
+    .replace('pass { verify: false }', 'use --no-verify');
 }
 
 function sendTo(path: string, signum: number, { options }: Words, output: Output): number {
@@ -146,8 +162,8 @@ function stopAll(
     kill: options.has('kill'),
     ...trustOf(options),
   };
-  const then = request.kill ? ', then it is killed' : '';
-  output.waiting(paths, 'its process to end', seconds, then);
+  const then = request.kill ? ', then SIGKILL' : '';
+  output.waiting(paths, 'its process to exit', seconds, then);
   return forEach(paths, (path) =>
     attempt(path, output, async () => {
       try {
@@ -182,7 +198,7 @@ function toStart(name: 'start' | 'restart', words: Words): StartRequest {
       name,
     );
   }
-  if (others[0] !== undefined) throw new UsageError(`Unexpected '${others[0]}'`, name);
+  if (others[0] !== undefined) throw new UsageError(`Unexpected argument '${others[0]}'`, name);
   const [command, ...args] = rest;
   if (command === undefined || command === '') {
     throw new UsageError(`'${name}' needs a command after --`, name);
@@ -232,7 +248,7 @@ function start(request: StartRequest, output: Output): Promise<number> {
       const signal = error as NodeJS.Signals;
       output.failure(path, {
         code: 'ABORT_ERR',
-        message: `The start of '${path}' was interrupted by ${signal}; what was started has been ended`,
+        message: `The start of '${path}' was interrupted by ${signal}; what was started has been terminated`,
       });
       return 128 + constants.signals[signal];
     } finally {
@@ -267,7 +283,7 @@ async function tell(
   output.waited(path);
   const { pid, outcome, exitCode = null, signal = null } = termination;
   if (pid === null) {
-    // terminate() has found nobody to end; a person wants to know why.
+    // terminate() has found no process; a person wants to know why.
     const { status, data, text } = examine(path);
     const why = status === 'dead' || status === 'stopped' ? text : 'not running';
     const { code, message } = data;
@@ -275,14 +291,14 @@ async function tell(
     return 0;
   }
   if (outcome === 'timeout') {
-    const text = `process ${pid} still runs after ${seconds} s`;
+    const text = `process ${pid} is still running after ${seconds} s`;
     output.failedResult(path, { pid, outcome }, text);
     return FAILED;
   }
   const how = signal ?? (exitCode === null ? null : `exit code ${exitCode}`);
   const isForced = outcome === 'killed' && signum !== SIGKILL;
   const text = isForced
-    ? `process ${pid} did not end within ${seconds} s and was killed`
+    ? `process ${pid} did not exit within ${seconds} s and was killed`
     : outcome === 'killed'
       ? `process ${pid} was killed`
       : `process ${pid} has ended${how === null ? '' : ` (${how})`}`;

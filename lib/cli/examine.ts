@@ -100,8 +100,8 @@ function explain(error: SignalError | PidFileError): Examination {
       return dead(`process ${pid} is gone`);
     case 'ERR_PID_FILE_STALE':
       return error instanceof PidFileError && isLockGone(error)
-        ? dead(`nobody holds the file any more; process ${pid} is another one`)
-        : dead(`process ${pid} started after the file was written, so it is taken for another one`);
+        ? dead(`no process holds the file any more; process ${pid} is unrelated`)
+        : dead(`process ${pid} started after the file was written, so it is not the daemon`);
     default:
       return error instanceof PidFileError && isLeftEmpty(error)
         ? dead('the file is empty')

@@ -36,9 +36,9 @@ async function runCommand(words: readonly string[]): Promise<number> {
     process.stdout.write(`${version()}\n`);
     return 0;
   }
-  if (command === undefined) throw new UsageError('Which command?');
+  if (command === undefined) throw new UsageError('No command given');
   if (options.has('json') && options.has('quiet')) {
-    throw new UsageError('--json and --quiet exclude each other', command);
+    throw new UsageError('--json and --quiet cannot be used together', command);
   }
   const style = options.has('json') ? 'json' : options.has('quiet') ? 'quiet' : 'text';
   const subject = command === 'service' ? 'service' : 'pidFile';
@@ -49,7 +49,7 @@ function help(words: readonly string[]): number {
   const [wrong] = words.filter((word) => word.startsWith('-') && !HELP.includes(word));
   if (wrong !== undefined) throw new UsageError(`'help' has no option ${wrong}`);
   const [command = 'help', ...others] = words.filter((word) => !HELP.includes(word));
-  if (others[0] !== undefined) throw new UsageError(`Unexpected '${others[0]}'`);
+  if (others[0] !== undefined) throw new UsageError(`Unexpected argument '${others[0]}'`);
   process.stdout.write(usage(command === 'help' ? undefined : toCommandName(command)));
   return 0;
 }

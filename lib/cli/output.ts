@@ -78,7 +78,7 @@ export class Output {
         process.stderr.write(`${printable(text)}\n`);
       }
     };
-    // Most daemons are gone before anybody could read it.
+    // Most daemons are gone before it could be read.
     this.#timer = setTimeout(show, QUIET_MS);
   }
 

@@ -59,7 +59,7 @@ function toRequest({ operands, rest, options }: Words): { action: Action; name: 
     throw new UsageError(
       action === 'install'
         ? `Put -- before the command: daemoniker service install ${name} -- ${operands.slice(2).join(' ')}`
-        : `Unexpected '${superfluous}'`,
+        : `Unexpected argument '${superfluous}'`,
       'service',
     );
   }
@@ -103,10 +103,10 @@ const RUN: Readonly<
       restarts: chosen(words, 'restart', ['on-failure', 'never']) === 'on-failure',
       insecure: options.has('insecure'),
     });
-    const text = `installed, to run ${commandLine} as ${account}`;
+    const text = `installed: runs ${commandLine} as ${account}`;
     output.result(name, { commandLine, account, unsupported }, text, 'good');
     for (const setting of unsupported) {
-      output.warning(name, `this Windows does not know the setting '${setting}'`);
+      output.warning(name, `this version of Windows does not support the setting '${setting}'`);
     }
     return 0;
   },
@@ -122,7 +122,7 @@ const RUN: Readonly<
     const pid = await waiting(name, 'it to run', seconds, output, () =>
       startService(name, seconds * 1000),
     );
-    output.result(name, { pid }, `runs as process ${pid}`, 'good');
+    output.result(name, { pid }, `running as process ${pid}`, 'good');
     return 0;
   },
 

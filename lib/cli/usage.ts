@@ -1,11 +1,12 @@
 // What the command line understands, and how it says so.
 import { didYouMean } from '../arguments';
+import { sentence } from '../errors';
 
 /** Wrong usage, told in one line. */
 export class UsageError extends Error {
   /** `command`: the one whose help says more. */
   constructor(problem: string, command?: string) {
-    super(`${problem}${problem.endsWith('?') ? '' : '.'} See: ${helpFor(command)}`);
+    super(`${sentence(problem)} See: ${helpFor(command)}`);
   }
 }
 
@@ -29,14 +30,14 @@ export const OPTIONS = {
     argument: '<seconds>',
     text: `how long to wait, up to ${LONGEST_TIMEOUT} (default: 10)`,
   },
-  kill: { text: 'if it still runs after that time, send SIGKILL' },
+  kill: { text: 'if it is still running then, send SIGKILL' },
   log: { argument: '<file>', text: 'append the output of the daemon to this file' },
   cwd: { argument: '<directory>', text: 'start the daemon in this directory (default: here)' },
-  'no-verify': { text: 'signal whatever process has that PID now' },
-  insecure: { text: 'trust what others may write' },
-  account: { argument: '<account>', text: 'who runs it (default: NT SERVICE\\<name>)' },
-  'display-name': { argument: '<text>', text: 'what services.msc calls it (default: <name>)' },
-  description: { argument: '<text>', text: 'what services.msc says it is' },
+  'no-verify': { text: 'signal whichever process has that PID now' },
+  insecure: { text: 'trust files that other users may write' },
+  account: { argument: '<account>', text: 'the account it runs as (default: NT SERVICE\\<name>)' },
+  'display-name': { argument: '<text>', text: 'its name in services.msc (default: <name>)' },
+  description: { argument: '<text>', text: 'its description in services.msc' },
   start: { argument: '<type>', text: 'auto (default), delayed, demand or disabled' },
   restart: { argument: '<when>', text: 'on-failure (default) or never' },
   json: { text: 'print one JSON object for each PID file' },
@@ -73,65 +74,65 @@ only checks.`,
   },
   stop: {
     synopsis: '<pid-file>...',
-    summary: 'send SIGTERM, wait for the end',
-    text: `Asks the daemon of each PID file to end, all at once, and waits until they have
-ended. A daemon that does not run is no error.`,
+    summary: 'send SIGTERM, wait for the exit',
+    text: `Asks the daemons of all PID files at once to shut down, and waits until they
+have exited. A daemon that is not running is not an error.`,
     options: ['signal', 'timeout', 'kill', 'no-verify', 'insecure'],
-    exitStatus: '0 stopped;  1 failed, or it still runs;  2 wrong usage',
+    exitStatus: '0 stopped;  1 failed, or still running;  2 wrong usage',
   },
   status: {
     synopsis: '<pid-file>...',
-    summary: 'print whether the daemon runs',
-    text: `Prints whether the daemon of each PID file runs, which process it is, since
-when, and how that is known. Warns if stop would refuse to end it.`,
+    summary: 'print whether the daemon is running',
+    text: `Prints whether the daemon of each PID file is running, as which process, since
+when, and how that is known. Warns if stop would refuse to signal it.`,
     options: [],
     exitStatus: `0 running;  1 not running, but the file exists;  2 wrong usage;
-             3 not running, no file;  4 unknown.  Of several, the highest`,
+             3 not running, no file;  4 unknown.  The highest of several`,
   },
   start: {
     synopsis: '<pid-file> [options] -- <command> [<argument>...]',
     summary: 'start it in the background',
     text: `Starts a daemon that outlives its terminal, and waits until it holds the PID
 file. Its stdout and stderr are appended to a log file: the PID file's name with
-.log in place of .pid. If it does not hold the PID file in time, it is ended,
-and the last lines of its stderr are printed.`,
+.log in place of .pid. If it does not hold the PID file in time, it is
+terminated, and the last lines of its stderr are printed.`,
     options: ['log', 'cwd', 'timeout'],
-    exitStatus: `0 started;  1 failed, or it runs already;  2 wrong usage;
+    exitStatus: `0 started;  1 failed, or already running;  2 wrong usage;
              ${INTERRUPTED}`,
   },
   restart: {
     synopsis: '<pid-file> [options] -- <command> [<argument>...]',
-    summary: 'stop it if it runs, and start it',
-    text: `Makes sure that command, directory and log exist, stops the daemon, if it
-runs, and then starts it, but not if it cannot be stopped. The time of --timeout
+    summary: 'stop it if it is running, and start it',
+    text: `Checks that the command, directory and log can be used, stops the daemon if it
+is running, and then starts it, unless it could not be stopped. --timeout
 applies to each of the two.`,
     options: ['signal', 'kill', 'no-verify', 'insecure', 'log', 'cwd', 'timeout'],
-    exitStatus: `0 started;  1 failed, or it still runs;  2 wrong usage;
+    exitStatus: `0 started;  1 failed, or still running;  2 wrong usage;
              ${INTERRUPTED}`,
   },
   reload: {
     synopsis: '<pid-file>...',
     summary: 'send SIGHUP',
-    text: `Sends SIGHUP to the daemon of each PID file, which asks it to read its
-configuration again. A daemon that has no handler for it is ended by it.`,
+    text: `Sends SIGHUP to the daemon of each PID file, which asks it to reload its
+configuration. A daemon without a handler for it is terminated by it.`,
     options: ['no-verify', 'insecure'],
     exitStatus: DONE_OR_NOT,
   },
   service: {
     synopsis: '<action> <name> [options] [-- <command>...]',
-    summary: 'a service of Windows',
+    summary: 'manage a Windows service',
     text: `Manages a Windows service, by one of these actions:
 
-  install  make the command (node <script>) a service, to be started with the
-           system; refused if others than administrators may change what it runs
+  install  make the command (node <script>) a service that starts with the
+           system; refused if anyone but administrators may change what it runs
   remove   undo that, once it is stopped
-  start    start it, and wait until it runs
-  stop     ask it to end, and wait until it has
-  status   print whether it runs, or how it has ended
+  start    start it, and wait until it is running
+  stop     ask it to shut down, and wait until it has stopped
+  status   print whether it is running, or how it ended
 
-start and stop wait for as long as the service says that it makes progress; the
-time of --timeout begins when it does not. All options but that one are for
-install. Needs to be run as administrator.`,
+start and stop wait for as long as the service reports progress; --timeout is
+counted from its last report. All other options are for install. Must be run as
+administrator.`,
     options: [
       ...(['account', 'display-name', 'description', 'start', 'restart'] as const),
       ...(['insecure', 'timeout'] as const),
@@ -145,10 +146,14 @@ export type CommandName = keyof typeof COMMANDS;
 
 export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
 
-/** Throws for anything that is no command. */
-export function toCommandName(word: string): CommandName {
+/** Throws for anything that is not a command. `others`: the words after it. */
+export function toCommandName(word: string, others: readonly string[] = []): CommandName {
   const found = COMMAND_NAMES.find((name) => name === word);
   if (found !== undefined) return found;
+  const later = COMMAND_NAMES.find((name) => name === others[0]);
+  if (later !== undefined) {
+    throw new UsageError(`Put the command first: daemoniker ${later} ${word}`, later);
+  }
   throw new UsageError(`Unknown command '${word}'${didYouMean(word, [...COMMAND_NAMES, 'help'])}`);
 }
 
@@ -191,7 +196,7 @@ Exit status: ${exitStatus}
   return `Usage: daemoniker <command> <pid-file> [options]
 
 ${lines.join('\n')}
-  ${'help [<command>]'.padEnd(36)} print this help, or that of a command
+  ${'help [<command>]'.padEnd(36)} print this help, or the help of a command
 
 Options:
 ${describeOptions([...EVERYWHERE, 'version'])}

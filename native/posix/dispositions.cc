@@ -11,14 +11,14 @@ namespace daemoniker::dispositions {
 namespace {
 
 struct Disposition {
-  // As it was before anything of ours; and what ours was then installed over, which is the
-  // runtime's own handler if the runtime has been made to listen in between.
+  // As it was before we changed anything; and what our handler was then installed over, which is
+  // the runtime's own handler if the runtime has been made to listen in between.
   struct sigaction saved;
   struct sigaction replaced;
   bool taken = false;
   // `saved` is what it was before any signal was taken, and not yet used.
   bool saved_before_all = false;
-  // Somebody else's, which was found over ours and probably calls ours.
+  // Another library's, which was found in place of ours and probably calls ours.
   struct sigaction foreign;
   bool has_foreign = false;
 };
@@ -35,7 +35,7 @@ struct sigaction Ours() {
   struct sigaction ours = {};
   ours.sa_sigaction = handler::Handle;
   ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-  // None of ours interrupts the handler of another. Faults of the code itself cannot wait.
+  // Our handler is not interrupted by other signals. Faults of the code itself cannot wait.
   sigfillset(&ours.sa_mask);
   for (const int fault : {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP}) {
     sigdelset(&ours.sa_mask, fault);

@@ -3,9 +3,9 @@
 //
 // The holder locks two bytes. The first decides who holds the file. The second lies in a range of
 // its own, at a place that stands for the holder's PID and start time: so others can ask whether
-// that very process holds it, which Windows does not tell. Those who ask take a shared lock in that
-// range for an instant, since Windows cannot test without taking; they never touch the first byte,
-// so nobody who wants the file fails because somebody looked.
+// exactly that process holds it, which Windows does not tell. Those who ask take a shared lock in
+// that range for an instant, since Windows cannot test without taking; they never touch the first
+// byte, so nobody who wants the file fails because somebody looked.
 #pragma once
 
 #include <windows.h>

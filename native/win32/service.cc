@@ -173,7 +173,7 @@ void WINAPI ServiceMain(DWORD count, LPWSTR* words) {
   const bool by_default = ends_by_default.load();
   if (by_default) {
     PidFileClaims::Instance().RemoveAtOnce();
-    // It was asked to end, so this is a success.
+    // It was asked to stop, so this is a success.
     int64_t unknown = kUnknown;
     end_status.compare_exchange_strong(unknown, 0);
   }

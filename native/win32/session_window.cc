@@ -71,7 +71,7 @@ int SessionWindow::Start() {
 void SessionWindow::Stop() {
   if (stop_ == nullptr) return;
   SetEvent(stop_);
-  // Should the session end this very moment, the thread stays for the rest of the process: when it
+  // Should the session end right now, the thread stays for the rest of the process: when it
   // returned, the system might end the process in the middle of its cleaning up.
   if (holding.load()) return;
   thread_.Join();
@@ -87,7 +87,7 @@ void SessionWindow::Run(void* raw) {
          WAIT_OBJECT_0 + 1) {
     MSG message;
     while (user32->PeekMessageW(&message, nullptr, 0, 0, PM_REMOVE)) {
-      // It belongs to the thread and not to a window: whoever posts it asks the program to end.
+      // It belongs to the thread and not to a window: its poster asks the program to exit.
       if (message.message == WM_QUIT) {
         RecordIfTaken(SIGTERM, Origin::kConsole);
       } else {

@@ -12,8 +12,8 @@ namespace daemoniker {
 
 class Patience {
  public:
-  // After a failure, whose error GetLastError() still tells: true, after a pause, if it may go away
-  // by itself. Otherwise, and once the time is over, false, and the error is kept.
+  // After a failure, whose error GetLastError() still tells: true, after a pause, if it may be
+  // temporary. Otherwise, and once the time is over, false, and the error is kept.
   bool TryAgain();
 
  private:

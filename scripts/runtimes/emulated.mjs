@@ -25,7 +25,7 @@ export const EMULATED = [
     ],
   },
   {
-    what: 'send(): by name and number, to itself, never to an innocent; PID files that lock or do not',
+    what: 'send(): by name and number, to itself, never to an unrelated process; PID files that lock or do not',
     file: 'send_identity',
     tests: [
       'a process that started after the file was written has its number by chance ERR_PID_FILE_STALE with both times, and nothing is signalled',
@@ -88,7 +88,7 @@ export const EMULATED = [
     file: 'terminate',
     tests: [
       'how it ends exited: the daemon ended when it was asked to',
-      'how it ends timeout: it did not, and still runs',
+      'how it ends timeout: it did not, and is still running',
       'how it ends killed: it did not, and had to',
       'how it ends not-running: its process is gone',
     ],
@@ -106,8 +106,8 @@ export const EMULATED = [
     what: 'exitWithin()',
     file: 'exit_within',
     tests: [
-      'the process ends by SIGTERM in time, or blocked',
-      'it ends by the signal that was received last',
+      'the process is terminated by SIGTERM in time, or blocked',
+      'it is terminated by the signal received last',
     ],
   },
   {
@@ -125,7 +125,7 @@ export const EMULATED = [
     file: 'process_end',
     tests: [
       "the 'exit' event is enough: dispositions are back and the PID file is gone before anything else",
-      "the environment's cleanup hook ends the thread by itself, before atexit",
+      "the environment's cleanup hook ends the thread, before atexit",
       'atexit is enough after process.reallyExit(): dispositions are back and the PID file is gone',
     ],
   },
@@ -138,10 +138,10 @@ export const EMULATED = [
     ],
   },
   {
-    what: 'children get nothing of ours',
+    what: 'children get nothing of this package',
     file: 'children',
     tests: [
-      'a child by spawn has the default dispositions, an empty mask and no descriptor of ours',
+      'a child by spawn has the default dispositions, an empty mask and none of our descriptors',
     ],
   },
 ];

@@ -1,10 +1,10 @@
 // What two parts of the native code may use, and who says so. Whatever is not here is not allowed.
 //
-// A rule's `functions` are not ours; `by` names those of ours that may call one, where not all may.
-// `mayCallPointers` are functions of ours that may call through a pointer, which no call graph can
+// A rule's `functions` are not ours; `by` names those of our own that may call one, where not all may.
+// `mayCallPointers` are our own functions that may call through a pointer, which no call graph can
 // follow. Patterns are of names as c++filt shows them.
 
-/** The compiler's own, or what it may call by itself. */
+/** The compiler's own, or what it may call without being told to. */
 const COMPILERS = {
   memset: 'signal-safety(7), since POSIX.1-2008 TC2',
   memcpy: 'signal-safety(7), since POSIX.1-2008 TC2',

@@ -12,7 +12,7 @@ afterEach(endAll);
 // Core files are for crashes that nobody wanted.
 const wrapper = IS_WINDOWS ? [] : ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh'];
 
-/** How a process ends by its own SIGABRT: on Windows, Node.js chooses the exit code. */
+/** How a process is terminated by its own SIGABRT: on Windows, Node.js chooses the exit code. */
 const crashed = IS_WINDOWS
   ? { code: expect.any(Number) as number, signal: null }
   : { code: null, signal: 'SIGABRT' };

@@ -213,8 +213,8 @@ describe('a signal that nobody may take', () => {
       ['SIGCHLD', 'child processes'],
       ['SIGPROF', 'profiler'],
       ['SIGPWR', 'garbage collector'],
-      ['SIGHUPP', 'did you mean SIGHUP?'],
-      ['sigterm', 'did you mean SIGTERM?'],
+      ['SIGHUPP', "did you mean 'SIGHUP'?"],
+      ['sigterm', "did you mean 'SIGTERM'?"],
     ].filter(
       ([name = '']) =>
         // Not all of them are there on Windows; only Bun needs SIGPWR.

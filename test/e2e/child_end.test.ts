@@ -44,7 +44,7 @@ async function family(
 const isUnharmed = async (parent: Session): Promise<void> =>
   expect(await parent.value('[kept.child.exitCode, kept.child.signalCode]')).toEqual([null, null]);
 
-/** What terminate() says of a process that ends by this signal without a handler. */
+/** What terminate() says of a process that this signal terminates without a handler. */
 const by = (name: 'SIGTERM' | 'SIGKILL'): object =>
   IS_WINDOWS ? { exitCode: name === 'SIGTERM' ? 15 : 9 } : { signal: name };
 
@@ -184,7 +184,7 @@ test('send() reaches the handler of a child, which sees its parent as the sender
   });
 });
 
-describe('a child that does not run', () => {
+describe('a child that is not running', () => {
   const NOT_RUNNING = { pid: null, outcome: 'not-running' };
 
   test('because it has ended: not-running, and ESRCH', async () => {
@@ -327,7 +327,7 @@ describe('the target', () => {
     const error = await parent.error('send($0, 0)', String(parent.pid));
     // Not as for a PID file that is not there, which terminate() takes for a daemon that does not run.
     expect(error).toMatchObject({ isPidFileError: false, code: 'ERR_INVALID_ARG_VALUE' });
-    expect(error['message']).toContain('a process ID is a number');
+    expect(error['message']).toContain('to mean a process ID, pass a number');
     writeFileSync(join(directory, '4711'), `${parent.pid}\n`);
     await parent.value('send("4711", 0)');
   });
@@ -348,7 +348,7 @@ asRoot('with other users and namespaces', () => {
       expect(error).toMatchObject({ name: 'SignalError', code: 'EPERM', pid: daemon.pid });
       expect(error['message']).toBe(
         `Cannot signal process ${daemon.pid}: EPERM: operation not permitted; ` +
-          'it belongs to root, and this process to nobody',
+          'the process belongs to root, and this one to nobody',
       );
     }
     expect(await daemon.value('"alive"')).toBe('alive');

@@ -10,7 +10,7 @@ afterEach(endAll);
 
 onLinux('a child', () => {
   test.each(['spawnSync', 'spawn'])(
-    'by %s has the default dispositions, an empty mask and no descriptor of ours',
+    'by %s has the default dispositions, an empty mask and none of our descriptors',
     async (how) => {
       const program = run(
         async ({ daemoniker, say, args, require }) => {

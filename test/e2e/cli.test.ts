@@ -53,7 +53,7 @@ function withoutWaiting(stderr: string): string {
 }
 
 /** A live process whose number stands in a file that is older than it. */
-async function innocent(settings: object = {}): Promise<Fixture> {
+async function unrelated(settings: object = {}): Promise<Fixture> {
   const fixture = await daemon(settings, join(directory, 'other.pid'));
   writeFileSync(pidFile, `${fixture.pid}\n`);
   const longAgo = new Date(Date.now() - 3_600_000);
@@ -96,13 +96,15 @@ describe('usage', () => {
   });
 
   test.each([
-    [[], 'Which command?'],
+    [[], 'No command given.'],
     [['frobnicate', 'x.pid'], "Unknown command 'frobnicate'."],
+    [['x.pid', 'stop'], 'Put the command first: daemoniker stop x.pid.'],
+    [['send', 'HUP', 'x.pid'], 'Put the PID file first: daemoniker send x.pid HUP.'],
     [['stpo', 'x.pid'], "Unknown command 'stpo'; did you mean stop?"],
     [['help', 'sotp'], "Unknown command 'sotp'; did you mean stop?"],
     [['help', '--json'], "'help' has no option --json."],
     [['-q', 'help', 'stop'], "'help' has no option -q."],
-    [['help', 'stop', 'help'], "Unexpected 'help'."],
+    [['help', 'stop', 'help'], "Unexpected argument 'help'."],
     [['toString', 'x.pid'], "Unknown command 'toString'."],
     [['send'], "'send' needs a PID file."],
     [['stop', ''], "'stop' needs a PID file."],
@@ -111,13 +113,13 @@ describe('usage', () => {
     [['send', 'x.pid', 'SIGTRM'], "Unknown signal 'SIGTRM'; did you mean SIGTERM?"],
     [['send', 'x.pid', '-HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
     [['send', 'x.pid', '999'], "Unknown signal '999'."],
-    [['send', 'x.pid', 'SIGTERM', 'more'], "Unexpected 'more'."],
-    [['send', '-HUP', 'x.pid', '-9'], "Unexpected '-9'."],
-    [['send', '-KILL', 'x.pid', '--signal', 'HUP'], "Unexpected '--signal'."],
-    [['send', '-s', 'KILL', 'x.pid', '-HUP'], "Unexpected '-HUP'."],
-    [['send', '-s', 'HUP', 'x.pid', 'KILL'], "Unexpected 'KILL'."],
+    [['send', 'x.pid', 'SIGTERM', 'more'], "Unexpected argument 'more'."],
+    [['send', '-HUP', 'x.pid', '-9'], "Unexpected argument '-9'."],
+    [['send', '-KILL', 'x.pid', '--signal', 'HUP'], "Unexpected argument '--signal'."],
+    [['send', '-s', 'KILL', 'x.pid', '-HUP'], "Unexpected argument '-HUP'."],
+    [['send', '-s', 'HUP', 'x.pid', 'KILL'], "Unexpected argument 'KILL'."],
     [['send', 'x.pid', '-s'], '-s needs <signal>.'],
-    [['send', '-HUP', 'x.pid', '9'], "Unexpected '9'."],
+    [['send', '-HUP', 'x.pid', '9'], "Unexpected argument '9'."],
     [['stop', 'x.pid', '-HUP'], "'stop' has no option -HUP; did you mean --signal HUP?"],
     [['stop', 'x.pid', '--signal', 'HPU'], "Unknown signal 'HPU'; did you mean SIGHUP?"],
     [['stop', 'x.pid', '--signal'], '--signal needs <signal>.'],
@@ -132,7 +134,7 @@ describe('usage', () => {
     ],
     [['stop', 'x.pid', '--timeout'], '--timeout needs <seconds>.'],
     [['stop', 'x.pid', '--timeout', '--kill'], '--timeout needs <seconds>.'],
-    [['stop', 'x.pid', '--json', '--quiet'], '--json and --quiet exclude each other.'],
+    [['stop', 'x.pid', '--json', '--quiet'], '--json and --quiet cannot be used together.'],
     [['stop', 'x.pid', '--wrong\n'], 'Unknown option --wrong\\n.'],
   ])('a slip gets one line, with a hint: %p', async (args, problem) => {
     const { code, stdout, stderr } = await daemoniker(...args);
@@ -246,7 +248,7 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
           const { error, zombie } = native.describeProcess(pid, handle);
           if (error !== undefined || zombie) break;
         }
-        return { command: 'an innocent', user: 'somebody', suspended: false };
+        return { command: 'an unrelated process', user: 'somebody', suspended: false };
       };`,
     );
     const preloaded = [...RUNTIME, '--require', reuse, join(ROOT, 'dist', 'cli.js')];
@@ -291,7 +293,7 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     chmodSync(pidFile, 0o666);
     const { code, stderr } = await daemoniker('status', pidFile);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/: stop would refuse: root does not trust .* give --insecure\n$/);
+    expect(stderr).toMatch(/: stop would refuse: root does not trust .* use --insecure\n$/);
     const json = await daemoniker('status', pidFile, '--json');
     expect(JSON.parse(json.stdout)).toMatchObject({ refusal: { code: 'ERR_PID_FILE_INSECURE' } });
     expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 1 });
@@ -306,15 +308,15 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
   });
 
   test('1: its number seems to belong to another process', async () => {
-    const { pid } = await innocent();
+    const { pid } = await unrelated();
     const { code, stdout } = await daemoniker('status', pidFile);
     expect(code).toBe(1);
     expect(stdout).toContain(`process ${pid} started after the file was written`);
   });
 
   test('1: why is not guessed from the name of the file', async () => {
-    const misleading = join(directory, 'nobody holds.pid');
-    const { pid } = await innocent();
+    const misleading = join(directory, 'no process holds.pid');
+    const { pid } = await unrelated();
     renameSync(pidFile, misleading);
     expect(await daemoniker('status', misleading)).toMatchObject({
       code: 1,
@@ -436,6 +438,26 @@ describe('send', () => {
     expect(stderr).toMatch(new RegExp(`^daemoniker: .*Process ${pid} .*no such process.*\n$`));
   });
 
+  test('a file that is not there: a relative path was looked up in this directory', async () => {
+    const { code, stderr } = await daemoniker('send', 'no-such-file.pid');
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      "daemoniker: Cannot read PID file 'no-such-file.pid': ENOENT: there is no such file in " +
+        `'${process.cwd()}'\n`,
+    );
+  });
+
+  test.each(['send', 'stop', 'reload'])(
+    '%s of a process ID says that it takes a file',
+    async (command) => {
+      const { code, stderr } = await daemoniker(command, '999999999');
+      expect(code).toBe(1);
+      expect(stderr).toBe(
+        "daemoniker: There is no PID file '999999999'. Name a PID file here, not a process ID\n",
+      );
+    },
+  );
+
   test('an error as JSON', async () => {
     const { code, stdout, stderr } = await daemoniker('send', '--json', pidFile);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
@@ -449,8 +471,8 @@ describe('send', () => {
     expect(JSON.parse(stdout)).toMatchObject({ pidFile: odd, error: { code: 'ENOENT' } });
   });
 
-  test('never to an innocent', async () => {
-    const fixture = await innocent();
+  test('never to an unrelated process', async () => {
+    const fixture = await unrelated();
     const { code, stderr } = await daemoniker('send', pidFile, 'SIGKILL');
     expect(code).toBe(1);
     expect(stderr).toMatch(/^daemoniker: .*Nothing was signalled.*\n$/);
@@ -583,7 +605,7 @@ describe('stop', () => {
     const words = [command, pidFile, '--quiet', '--timeout', '0.3', ...rest];
     expect(await daemoniker(...words)).toMatchObject({
       ...{ code: 1, stdout: '' },
-      stderr: `${pidFile}: process ${pid} still runs after 0.3 s\n`,
+      stderr: `${pidFile}: process ${pid} is still running after 0.3 s\n`,
     });
   });
 
@@ -643,8 +665,8 @@ describe('stop', () => {
     const { code, stdout, stderr } = await daemoniker('stop', pidFile, '--timeout', '1');
     expect({ code, stdout, stderr }).toEqual({
       code: 1,
-      stdout: `${pidFile}: process ${pid} still runs after 1 s\n`,
-      stderr: `${pidFile}: waiting for its process to end (1 s left)\n`,
+      stdout: `${pidFile}: process ${pid} is still running after 1 s\n`,
+      stderr: `${pidFile}: waiting for its process to exit (1 s left)\n`,
     });
   });
 
@@ -653,7 +675,7 @@ describe('stop', () => {
     const { code, stdout } = await daemoniker('stop', pidFile, '--timeout=0.1', '--kill');
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: `${pidFile}: process ${fixture.pid} did not end within 0.1 s and was killed\n`,
+      stdout: `${pidFile}: process ${fixture.pid} did not exit within 0.1 s and was killed\n`,
     });
     await fixture.end();
   });
@@ -668,7 +690,7 @@ describe('stop', () => {
     await fixture.end();
   });
 
-  test('what does not run is stopped', async () => {
+  test('what is not running is stopped', async () => {
     const { code, stdout, stderr } = await daemoniker('stop', pidFile);
     expect({ code, stdout, stderr }).toEqual({
       code: 0,
@@ -684,7 +706,7 @@ describe('stop', () => {
   });
 
   test('a process that may be another one is left alone, and stop says why; --no-verify does not', async () => {
-    const fixture = await innocent({ sigterm: 'exit' });
+    const fixture = await unrelated({ sigterm: 'exit' });
     const { code, stdout } = await daemoniker('stop', pidFile);
     expect(code).toBe(0);
     expect(stdout).toContain(`process ${fixture.pid} started after the file was written`);
@@ -699,7 +721,7 @@ describe('stop', () => {
   test('what a killed daemon has left is not running, whoever has its number; status says why', async () => {
     const fixture = await daemon({}, join(directory, 'other.pid'));
     writeFileSync(pidFile, contentHeldBy(fixture.pid));
-    const why = `${pidFile}: not running (nobody holds the file any more; process ${fixture.pid} is another one)\n`;
+    const why = `${pidFile}: not running (no process holds the file any more; process ${fixture.pid} is unrelated)\n`;
     expect(await daemoniker('status', pidFile)).toMatchObject({ code: 1, stdout: why });
     expect(await daemoniker('stop', pidFile)).toMatchObject({ code: 0, stdout: why });
     expect(isAlive(fixture.pid)).toBe(true);
@@ -741,7 +763,7 @@ onUnix('start, interrupted', () => {
     expect(await command.end()).toEqual({
       ...{ code, signal: null, stdout: '' },
       stderr: expect.stringContaining(
-        `'${pidFile}' was interrupted by ${signal}; what was started has been ended\n`,
+        `'${pidFile}' was interrupted by ${signal}; what was started has been terminated\n`,
       ) as string,
     });
     expect(isAlive(pid())).toBe(false);
@@ -796,7 +818,7 @@ describe('reload', () => {
     await fixture.hears('reloads');
   });
 
-  test('of what does not run is an error', async () => {
+  test('of what is not running is an error', async () => {
     const { code, stderr } = await daemoniker('reload', pidFile);
     expect(code).toBe(1);
     expect(stderr).toContain('ENOENT');
@@ -807,7 +829,7 @@ test('a process that hardly is a daemon is not signalled, and the message says h
   writeFileSync(pidFile, `${process.pid}\n`); // an ancestor of the command
   const refused = await daemoniker('send', pidFile, '0');
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toMatch(/an ancestor of this process.*give --no-verify/);
+  expect(refused.stderr).toMatch(/an ancestor of this process.*use --no-verify/);
   expect((await daemoniker('status', pidFile)).code).toBe(4);
   expect((await daemoniker('send', pidFile, '0', '--no-verify')).code).toBe(0);
 });
@@ -870,7 +892,7 @@ withCommand(
     const { code, stdout } = await onTerminal({}, 'stop', pidFile, '--timeout', '1');
     expect(code).toBe(1);
     const [shown, wiped] = stdout.split('(1 s left)');
-    expect(shown).toContain('waiting for its process to end');
-    expect(wiped).toMatch(/^\r.*still runs/);
+    expect(shown).toContain('waiting for its process to exit');
+    expect(wiped).toMatch(/^\r.*is still running/);
   });
 });

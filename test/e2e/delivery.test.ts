@@ -95,7 +95,7 @@ test('SIGKILL ends even a process that has a handler', async () => {
   expect(await fixture.end()).toMatchObject(deathWithoutHandler('SIGKILL'));
 });
 
-test('a process without a handler that holds its file ends by the signal', async () => {
+test('a process without a handler that holds its file is terminated by the signal', async () => {
   const fixture = start('plain_daemon', [pidFile]);
   await fixture.hears('ready');
   send(pidFile, SIGTERM);

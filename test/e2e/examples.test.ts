@@ -209,7 +209,7 @@ withCommand(
   '--mount-proc',
   'true',
 )('container', () => {
-  test('what the Dockerfile starts is process 1 and ends by `docker stop`, at once', async () => {
+  test('what the Dockerfile starts is process 1 and is stopped by `docker stop`, at once', async () => {
     const dockerfile = readFileSync(join(EXAMPLES, 'container', 'Dockerfile'), 'utf8');
     const [command, ...args] = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? '') as string[];
     expect(command).toBe('node');
@@ -228,7 +228,7 @@ withCommand(
   });
 });
 
-test('background: it outlives what started it and ends by `daemoniker stop`', async () => {
+test('background: it outlives what started it and is stopped by `daemoniker stop`', async () => {
   const log = join(directory, 'my.log');
   const starter = new Fixture(runs('background/start.mjs', pidFile, log));
   expect(await starter.end()).toMatchObject({ code: 0, stderr: '' });

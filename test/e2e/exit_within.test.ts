@@ -32,7 +32,7 @@ test.each([
     'and { extend: true } replaces it by a shorter one as well',
     'handler.exitWithin(3600000); handler.exitWithin(200, { extend: true }); liveOn()',
   ],
-])('the process ends by SIGTERM in time, %s', async (_, code) => {
+])('the process is terminated by SIGTERM in time, %s', async (_, code) => {
   const begun = performance.now();
   const fixture = await begin(code);
   const { code: exitCode, signal, stderr } = await fixture.end();
@@ -40,7 +40,7 @@ test.each([
   expect(performance.now() - begun).toBeGreaterThanOrEqual(199);
   // What is open only if the loop is free, the runtime tells, and it does so in time.
   expect(stderr).toMatch(
-    /^daemoniker: the process did not exit within 200 ms; ending it by SIGTERM(; still open: .+)?$/m,
+    /^daemoniker: the process did not exit within 200 ms; terminating it with SIGTERM(; still open: .+)?$/m,
   );
 });
 
@@ -54,7 +54,7 @@ async function lastLines(code: string, expected: RegExp): Promise<string> {
   return stderr;
 }
 
-const LATE = 'daemoniker: the process did not exit within 200 ms; ending it by SIGTERM';
+const LATE = 'daemoniker: the process did not exit within 200 ms; terminating it with SIGTERM';
 
 onNode('an exit that is late', () => {
   test.each([
@@ -73,7 +73,7 @@ onNode('an exit that is late', () => {
   });
 });
 
-test('it ends by the signal that was received last', async () => {
+test('it is terminated by the signal received last', async () => {
   const fixture = await begin(`
     handler.sigterm = () => say('term');
     handler.sigint = () => { handler.exitWithin(100); };

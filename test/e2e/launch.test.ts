@@ -195,7 +195,7 @@ describe('what it starts', () => {
 });
 
 describe('nothing is started', () => {
-  test('when the daemon runs already: who does', async () => {
+  test('when the daemon is already running: as which process', async () => {
     const words = program(RUNS);
     const { value } = await launched(words);
     const { pid } = value as { pid: number };
@@ -271,7 +271,9 @@ describe('nothing is started', () => {
       const options = which === 'that was asked for' ? { stdout: log() } : {};
       const { code, message } = await launched(program(RUNS), options);
       expect(code).toBe('ENXIO');
-      expect(message).toContain(`Cannot use log file '${log()}': ENXIO: nobody reads from it`);
+      expect(message).toContain(
+        `Cannot use log file '${log()}': ENXIO: it is a FIFO, and no process reads from it`,
+      );
       expect(pids()).toEqual([]);
     },
   );
@@ -322,7 +324,7 @@ describe('nothing is left running', () => {
       exitCode: 3,
       stderr: 'no\nsuch database',
     });
-    expect(said['message']).toContain(`ended with exit code 3 before it held '${pidFile}'`);
+    expect(said['message']).toContain(`exited with code 3 before it held '${pidFile}'`);
     expect(said['message']).toMatch(/The last lines of its output:\nno\nsuch database$/);
     isOver();
   });
@@ -336,7 +338,7 @@ describe('nothing is left running', () => {
   onUnix.test('when a signal ends it', async () => {
     const said = await launched(program("process.kill(process.pid, 'SIGKILL');"), { stdout: null });
     expect(said).toMatchObject({ code: 'ERR_LAUNCH_ENDED', signal: 'SIGKILL' });
-    expect(said['message']).toContain('ended by SIGKILL');
+    expect(said['message']).toContain('was terminated by SIGKILL');
     expect(said['message']).toContain('Its output was not kept');
     expect(existsSync(log())).toBe(false);
   });
@@ -362,7 +364,7 @@ describe('nothing is left running', () => {
       code: 'ERR_LAUNCH_TIMEOUT',
       stderr: 'waits for the database',
       message: expect.stringContaining(
-        `did not hold '${pidFile}' within 8 s, and was ended`,
+        `did not hold '${pidFile}' within 8 s and was terminated`,
       ) as string,
     });
     isOver();
@@ -486,7 +488,9 @@ describe('from a shell', () => {
 
     const second = await daemoniker('start', pidFile, '--', ...words).end();
     expect(second).toMatchObject({ code: 1, stdout: '' });
-    expect(second.stderr).toContain(`is held by process ${pids()[0]}: the daemon runs already`);
+    expect(second.stderr).toContain(
+      `is held by process ${pids()[0]}: the daemon is already running`,
+    );
 
     const again = await daemoniker('restart', pidFile, '--', ...words).end();
     expect(again).toMatchObject({ code: 0 });
@@ -497,7 +501,7 @@ describe('from a shell', () => {
     expect(pids().filter(isAlive)).toEqual([]);
   });
 
-  test('restart of what does not run starts it; as JSON', async () => {
+  test('restart of what is not running starts it; as JSON', async () => {
     const words = program(RUNS);
     const other = join(directory, 'other.log');
     const args = ['restart', pidFile, '--json', '--log', other, '--', ...words];
@@ -520,7 +524,7 @@ describe('from a shell', () => {
     const args = ['restart', pidFile, '--timeout', '0.1', '--', ...program(RUNS)];
     const { code, stdout } = await daemoniker(...args).end();
     expect(code).toBe(1);
-    expect(stdout).toContain(`process ${deaf.pid} still runs after 0.1 s`);
+    expect(stdout).toContain(`process ${deaf.pid} is still running after 0.1 s`);
     expect(pids()).toEqual([]);
   });
 
@@ -548,7 +552,7 @@ describe('from a shell', () => {
     const { code, stdout, stderr } = await daemoniker('start', pidFile, '--', ...words).end();
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
-      /^(.*: waiting for it .*\n)?daemoniker: .* ended with exit code 3 before it held .*\n {2}\\u001b\[31mno\n {2}such database\n$/,
+      /^(.*: waiting for it .*\n)?daemoniker: .* exited with code 3 before it held .*\n {2}\\u001b\[31mno\n {2}such database\n$/,
     );
     const json = await daemoniker('start', pidFile, '--json', '--', ...words).end();
     expect(JSON.parse(json.stdout)).toMatchObject({
@@ -569,7 +573,7 @@ describe('from a shell', () => {
       'Put -- before the command: daemoniker start x.pid -- node daemon.js.',
     ],
     [['start', 'x.pid', '--'], "'start' needs a command after --."],
-    [['restart', 'x.pid', 'y', '--', 'node'], "Unexpected 'y'."],
+    [['restart', 'x.pid', 'y', '--', 'node'], "Unexpected argument 'y'."],
     [['start', '--', 'node'], "'start' needs a PID file."],
     [['start', 'x.pid', '--log', '--', 'node'], '--log needs <file>.'],
     [['start', 'x.pid', '--log=', '--', 'node'], '--log must not be empty.'],

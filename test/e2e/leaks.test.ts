@@ -131,7 +131,7 @@ onLinuxAndWindows('hundreds of start() and stop()', () => {
   },
 );
 
-// Whoever closes a number too often, or reuses one, cannot hit any of ours.
+// Whoever closes a number too often, or reuses one, cannot hit one of ours.
 onLinux('a running handler', () => {
   test('has no descriptor open, nor has an exit that is limited', async () => {
     const program = run(({ daemoniker, say, require, signalMyself }) => {

@@ -51,7 +51,7 @@ describe.each([
     'exitWithin()',
     {},
     'handler.exitWithin(300);',
-    /^daemoniker: the process did not exit within 300 ms; ending it by SIGTERM\n$/,
+    /^daemoniker: the process did not exit within 300 ms; terminating it with SIGTERM\n$/,
   ],
 ])('%s ends the process although its main thread', (what, settings, limit, line) => {
   /** Stuck from that event on. */

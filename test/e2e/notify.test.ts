@@ -309,13 +309,13 @@ withTools('python3')('notify()', () => {
     const supervisor = await listen(socket);
     supervisor.kill('SIGKILL');
     await supervisor.end();
-    expect(() => notify('READY=1')).toThrow(/ECONNREFUSED: nobody reads that socket$/);
+    expect(() => notify('READY=1')).toThrow(/ECONNREFUSED: no process reads from that socket$/);
 
     const stream = join(directory, 'stream');
     process.env['NOTIFY_SOCKET'] = stream;
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(stream, resolve));
-    expect(() => notify('READY=1')).toThrow(/EPROTOTYPE: it is no datagram socket$/);
+    expect(() => notify('READY=1')).toThrow(/EPROTOTYPE: it is not a datagram socket$/);
     await new Promise((resolve) => server.close(resolve));
   });
 

@@ -187,7 +187,7 @@ onNodeOnUnix.test(
   },
 );
 
-describe('packages that end a process gracefully do so as without a handler of ours', () => {
+describe('packages that end a process gracefully do so as without our handler', () => {
   test.each(['before', 'after'] as const)('close-with-grace, loaded %s start()', async (when) => {
     const program = run(
       ({ daemoniker, say, args, require, onCommand }) => {

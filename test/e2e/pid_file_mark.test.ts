@@ -32,7 +32,7 @@ describe('a file that was written under a lock and is not locked any more', () =
       code: 'ERR_PID_FILE_STALE',
       path: pidFile,
       pid: stranger.pid,
-      message: expect.stringContaining('nobody holds') as unknown,
+      message: expect.stringContaining('no process holds') as unknown,
     });
     expect(ping(pidFile)).toBe(false);
     expect(await terminate(pidFile)).toEqual({ pid: null, outcome: 'not-running' });
@@ -102,7 +102,7 @@ only('a Node.js with process.execve()', canReplaceItself)('process.execve()', ()
 
 onLinux('on Linux', () => {
   withTools('python3')('where nobody can tell a lock', () => {
-    test('the mark is not believed: the times decide', async () => {
+    test('the mark counts for nothing: the times decide', async () => {
       const daemon = await Session.start();
       writeFileSync(pidFile, contentHeldBy(daemon.pid));
       const refuse = ['fcntl:36=EINVAL', 'fcntl:37=EINVAL'];
@@ -151,10 +151,10 @@ onLinux('on Linux', () => {
 });
 
 describe('an unlocked file of another program', () => {
-  test('that names an ancestor of the sender is not believed', async () => {
+  test('that names an ancestor of the sender is not trusted', async () => {
     const child = await Session.start(); // of this process
     writeFileSync(pidFile, `${process.pid}\n`);
-    // Should it be believed, nothing happens to the one that runs the tests.
+    // Should it be trusted, nothing happens to the one that runs the tests.
     for (const ask of ['send($0, "SIGWINCH")', 'send($0, 0)']) {
       expect(await child.error(ask, pidFile)).toMatchObject({
         code: 'ERR_PID_FILE_UNVERIFIED',
@@ -175,7 +175,7 @@ describe('an unlocked file of another program', () => {
     expect(readFileSync(pidFile, 'utf8')).toBe(contentHeldBy(child.pid));
   });
 
-  test('that names an ancestor which holds it is believed', async () => {
+  test('that names an ancestor which holds it is trusted', async () => {
     const claim = PidFile.acquire(pidFile);
     const child = await Session.start();
     await child.value('send($0, 0)', pidFile);
@@ -186,7 +186,7 @@ describe('an unlocked file of another program', () => {
   // There they have PIDs, which they do not in a container.
   const kernelThread = kernelThreadId();
   only('needs kernel threads', kernelThread !== null)('that names a kernel thread', () => {
-    test('is not believed', () => {
+    test('is not trusted', () => {
       writeFileSync(pidFile, `${kernelThread}\n`);
       expect(caught(() => send(pidFile, 0, { insecure: true }))).toMatchObject({
         code: 'ERR_PID_FILE_UNVERIFIED',
@@ -258,9 +258,9 @@ asRoot('in containers', () => {
     test.each([
       ['a small number', 'require("child_process").spawn("sleep", ["600"])'],
       ['1', '{ pid: 1 }'],
-    ])('a killed daemon that had %s there leads to nobody here', async (_, innocent) => {
+    ])('a killed daemon that had %s there leads to nobody here', async (_, unrelated) => {
       const host = await Session.start({ wrapper: HOST });
-      const pid = (await host.value(`(kept.innocent = ${innocent}).pid`)) as number;
+      const pid = (await host.value(`(kept.unrelated = ${unrelated}).pid`)) as number;
       await leaveFile(pid);
       expect(await host.error('send($0, SIGTERM)', pidFile)).toMatchObject({
         code: 'ERR_PID_FILE_STALE',
@@ -272,7 +272,7 @@ asRoot('in containers', () => {
         outcome: 'not-running',
       });
       expect(
-        await host.value('(process.kill(kept.innocent.pid, 0), kept.innocent.exitCode ?? null)'),
+        await host.value('(process.kill(kept.unrelated.pid, 0), kept.unrelated.exitCode ?? null)'),
       ).toBe(null);
       await host.value(START, pidFile);
       expect(await host.value('ping($0)', pidFile)).toBe(true);
@@ -280,7 +280,7 @@ asRoot('in containers', () => {
       expect(existsSync(pidFile)).toBe(false);
     });
 
-    test('PID 1 is believed from inside its own container, if it has the owner of the file', async () => {
+    test('PID 1 is trusted from inside its own container, if it has the owner of the file', async () => {
       const inside = await Session.start({ wrapper: HOST });
       writeFileSync(pidFile, '1\n');
       await inside.value('send($0, 0)', pidFile);
@@ -295,7 +295,7 @@ asRoot('in containers', () => {
       await inside.value('send($0, 0, { insecure: true, verify: false })', pidFile);
     });
 
-    test('PID 1 is not believed where it sees other files', async () => {
+    test('PID 1 is not trusted where it sees other files', async () => {
       const inside = await Session.start({
         wrapper: [
           ...['unshare', '--pid', '--mount', '--mount-proc', '--fork', '--kill-child', 'sh', '-c'],

@@ -213,7 +213,7 @@ test('a directory is no PID file', async () => {
   expect(statSync(pidFile).isDirectory()).toBe(true);
 });
 
-test('a missing directory is ENOENT, as of open(2), and is not created', async () => {
+test('a missing directory is ENOENT, as of open(2), is named, and is not created', async () => {
   const missing = join(directory, 'missing', 'test.pid');
   const daemon = await Session.start();
   expect(await daemon.error(START, missing)).toMatchObject({
@@ -222,6 +222,7 @@ test('a missing directory is ENOENT, as of open(2), and is not created', async (
     syscall: 'open',
     path: missing,
     errno: expect.any(Number) as unknown,
+    message: `Cannot write PID file '${missing}': ENOENT: its directory '${dirname(missing)}' does not exist`,
   });
   expect(existsSync(dirname(missing))).toBe(false);
 });
@@ -384,7 +385,7 @@ onUnix('on Unix', () => {
       expect(await daemon.error(START, path)).toMatchObject({
         code: 'ERR_PID_FILE_INVALID',
         path,
-        message: expect.stringContaining('no regular file') as unknown,
+        message: expect.stringContaining('not a regular file') as unknown,
       });
     }
   });

@@ -18,7 +18,7 @@ onNode("the 'exit' event", () => {
         const during = existsSync(pidFile);
         process.on('exit', () => {
           say('exit', { before, after: dispositions(path), during, left: existsSync(pidFile) });
-          // Nothing of ours runs after this.
+          // Nothing of this package runs after this.
           process.kill(process.pid, 'SIGKILL');
         });
         process.exit();
@@ -110,7 +110,7 @@ async function leftAtTheEnd(
 }
 
 onNodeOnLinux("the environment's cleanup hook", () => {
-  test('ends the thread by itself, before atexit', async () => {
+  test('ends the thread, before atexit', async () => {
     const { threads } = (await leftAtTheEnd('handler', 'natural', 'before')) ?? {};
     expect(threads).toBe((await leftAtTheEnd('none', 'natural', 'before'))?.['threads']);
   });

@@ -412,7 +412,7 @@ describe('listeners of process.on()', () => {
     },
   );
 
-  onNode.test("of 'removeListener' that throw keep none of ours from being removed", async () => {
+  onNode.test("of 'removeListener' that throw do not keep our own from being removed", async () => {
     const program = run(({ daemoniker, say, signalMyself, onCommand }) => {
       const events = ['SIGINT', 'SIGTERM', 'SIGABRT', 'exit', 'beforeExit'];
       const count = (): number[] => events.map((event) => process.listenerCount(event));
@@ -446,7 +446,7 @@ describe('listeners of process.on()', () => {
     if (!IS_WINDOWS) await program.hears('heard');
   });
 
-  test('are all that is seen of us: none of ours is left after stop()', async () => {
+  test('are all that is seen of us: none is left after stop()', async () => {
     const program = run(({ daemoniker, say }) => {
       const events = ['SIGINT', 'SIGTERM', 'SIGABRT', 'exit', 'beforeExit', 'uncaughtException'];
       const count = (): number[] => events.map((event) => process.listenerCount(event));

@@ -201,7 +201,7 @@ onUnix('on Unix', () => {
     await victim.value(
       'new Promise((done) => require("net").createServer().listen("socket", () => done(true)))',
     );
-    expectInvalid(join(directory, 'socket'), /no regular file/);
+    expectInvalid(join(directory, 'socket'), /not a regular file/);
   });
 });
 
@@ -210,7 +210,7 @@ test.each(
     ? ['\\\\.\\pipe\\nobody', 'NUL', 'C:\\']
     : ['/dev/null', '/dev/zero', '/dev/urandom', '/dev/tty'],
 )('%s is refused', (device) => {
-  expectInvalid(device, IS_WINDOWS ? undefined : /no regular file/);
+  expectInvalid(device, IS_WINDOWS ? undefined : /not a regular file/);
 });
 
 onLinux('on Linux', () => {

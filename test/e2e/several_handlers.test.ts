@@ -218,7 +218,7 @@ describe('two copies of the package', () => {
           try {
             handler.start();
           } catch {
-            // It runs already.
+            // It is already running.
           }
         }
         signalMyself('SIGTERM');

@@ -74,13 +74,13 @@ test.each([
     'outlives its own time limit',
     '() => never',
     ', { timeout: 50 }',
-    /^daemoniker: shutdown hook "bad" takes longer than 50 ms; going on\n$/,
+    /^daemoniker: shutdown hook "bad" is taking longer than 50 ms; continuing without it\n$/,
   ],
   [
     'blocks for longer than its own time limit',
     '() => { for (const end = performance.now() + 100; performance.now() < end; ); }',
     ', { timeout: 50 }',
-    /^daemoniker: shutdown hook "bad" takes longer than 50 ms; going on\n$/,
+    /^daemoniker: shutdown hook "bad" is taking longer than 50 ms; continuing without it\n$/,
   ],
 ])(
   'a hook that %s is named, the others still run, and the exit code is 1',
@@ -290,7 +290,7 @@ test('a signal that met another handler has begun none', async () => {
   fixture.tell('');
   const ending = await fixture.end();
   expect(ending).toMatchObject(deathBy('SIGTERM'));
-  expect(ending.stderr).toContain('did not exit within 200 ms; ending it by SIGTERM');
+  expect(ending.stderr).toContain('did not exit within 200 ms; terminating it with SIGTERM');
 });
 
 test('a listener of abortSignal that blocks is named', async () => {
@@ -565,7 +565,7 @@ test('a hook that is added while it runs is next; after the last one it is too l
       event: 'refused',
       name: 'SignalError',
       code: 'ERR_SHUTDOWN_OVER',
-      message: 'The hook "late" comes too late: all hooks have run',
+      message: 'Cannot add the shutdown hook "late": all hooks have already run',
     },
   ]);
 });
@@ -631,7 +631,7 @@ describe('bad input is refused', () => {
     [{ shutdown: { errors: 1 } }, 'ERR_INVALID_ARG_TYPE', 'options.shutdown.errors'],
     [{ shutdown: { signals: 'SIGTERM' } }, 'ERR_INVALID_ARG_TYPE', 'options.shutdown.signals'],
     [{ shutdown: { signals: ['SIGKILL'] } }, 'ERR_INVALID_ARG_VALUE', 'no process can handle it'],
-    [{ shutdown: { signals: ['SIGTREM'] } }, 'ERR_INVALID_ARG_VALUE', 'did you mean SIGTERM?'],
+    [{ shutdown: { signals: ['SIGTREM'] } }, 'ERR_INVALID_ARG_VALUE', "did you mean 'SIGTERM'?"],
     [
       { shutdown: { signals: ['SIGTERM'], again: ['SIGINT'] } },
       'ERR_INVALID_ARG_VALUE',

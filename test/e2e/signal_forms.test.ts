@@ -8,7 +8,10 @@ import {
   SIGINT,
   SIGTERM,
   SignalError,
+  SignalHandler1,
+  launch,
   send,
+  terminate,
   type SignalLike,
 } from '../..';
 import { caught } from '../support/caught';
@@ -93,6 +96,44 @@ test('what was given stands in the message', () => {
   expect(message('SIGNOTHING')).toContain('SIGNOTHING');
   expect(message([15])).toContain('Array');
   expect(message(99)).toContain('99');
+});
+
+test.each<[unknown, string]>([
+  ['sigterm', "did you mean 'SIGTERM'?"],
+  ['TERM', "did you mean 'SIGTERM'?"],
+  ['Sigint', "did you mean 'SIGINT'?"],
+  ['SIGTREM', "did you mean 'SIGTERM'?"],
+  ['15', 'did you mean the number 15?'],
+  ['', "Pass a class such as SIGTERM or an instance of it, a name such as 'SIGHUP', or a number"],
+  [new ReceivedSignal(), 'stands for no signal in particular. Pass a class such as SIGTERM'],
+  [ReceivedSignal, 'stands for no signal in particular. Pass a class such as SIGTERM'],
+  [AbortSignal.abort(), 'pass it as the option abortSignal. As the signal, pass a class'],
+])('for %p the message says what to pass', (signal, advice) => {
+  const { message, code } = caught(() => send(MISSING, signal as SignalLike));
+  expect(code).toBe('ERR_UNKNOWN_SIGNAL');
+  expect(message).toContain(advice);
+});
+
+test('an AbortSignal as the signal of terminate() is told its option', async () => {
+  await expect(
+    terminate(MISSING, { signal: new AbortController().signal as unknown as SignalLike }),
+  ).rejects.toMatchObject({
+    code: 'ERR_UNKNOWN_SIGNAL',
+    message: expect.stringContaining('the option abortSignal') as unknown,
+  });
+});
+
+test('an AbortSignal as the unknown option `signal` is told its option', async () => {
+  const options = { signal: new AbortController().signal } as object;
+  for (const promise of [
+    launch('x.pid', 'nonesuch', [], options),
+    new SignalHandler1(null).start({ wait: 1, ...options }),
+  ]) {
+    await expect(promise).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining('did you mean abortSignal?') as unknown,
+    });
+  }
 });
 
 test('bad arguments are TypeErrors that name them, before the signal is judged', () => {

@@ -204,7 +204,7 @@ describe('while another daemon holds the file', () => {
     expect(existsSync(pidFile)).toBe(false);
   });
 
-  test('the event loop stays alive, and the daemon ends by a signal like any other', async () => {
+  test('the event loop stays alive, and the daemon is terminated by a signal like any other', async () => {
     const successor = run(
       ({ daemoniker, say, args }) => {
         const handler: SignalHandler1 = new daemoniker.SignalHandler1(args[0] as string, {
@@ -293,7 +293,7 @@ server.listen(0, '127.0.0.1', () => {
 });
 `;
 
-// On Windows a worker ends by SIGINT at once.
+// On Windows SIGINT terminates a worker at once.
 onNodeOnUnix.test(
   'a cluster that starts the next worker before it ends the last one, as pm2 does: no request fails',
   async () => {

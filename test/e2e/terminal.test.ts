@@ -44,7 +44,7 @@ withTerminal('in a terminal', () => {
   });
 
   // npm gets the terminal's SIGINT as well, and passes it on. It starts a shell; dash, when its command
-  // has ended well after a Ctrl-C, ends by SIGINT nevertheless.
+  // has exited well after a Ctrl-C, is nevertheless terminated by SIGINT.
   onNode.test.each(['', 'exec '])(
     'Ctrl-C is one graceful shutdown under `npm start` of `%snode daemon.js`',
     async (exec) => {

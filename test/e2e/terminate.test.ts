@@ -45,7 +45,7 @@ describe('how it ends', () => {
     expect(result).toMatchObject({ pid: fixture.pid, outcome: 'exited' });
   });
 
-  test('timeout: it did not, and still runs', async () => {
+  test('timeout: it did not, and is still running', async () => {
     const fixture = await daemon({ sigterm: 'ignore' });
     const begun = performance.now();
     expect(await terminated({ timeout: 300 })).toMatchObject({
@@ -88,14 +88,14 @@ describe('how it ends', () => {
     expect(await terminated()).toEqual({ pid: null, outcome: 'not-running' });
   });
 
-  test('not-running: its number belongs to an innocent by now', async () => {
-    const innocent = await daemon({}, join(directory, 'other.pid'));
-    writeFileSync(pidFile, `${innocent.pid}\n`);
+  test('not-running: its number belongs to an unrelated process by now', async () => {
+    const unrelated = await daemon({}, join(directory, 'other.pid'));
+    writeFileSync(pidFile, `${unrelated.pid}\n`);
     const longAgo = new Date(Date.now() - 3_600_000);
     utimesSync(pidFile, longAgo, longAgo);
     const result = await terminated({ kill: true, timeout: 100 });
     expect(result).toEqual({ pid: null, outcome: 'not-running' });
-    await isUnharmed(innocent);
+    await isUnharmed(unrelated);
   });
 
   onUnix.test('a zombie counts as gone', async () => {
@@ -141,10 +141,10 @@ describe('an error', () => {
 
   onLinuxAndWindows.test('for a file that another process has locked', async () => {
     const fixture = await daemon({});
-    const innocent = await daemon({}, join(directory, 'other.pid'));
-    writeFileSync(pidFile, `${innocent.pid}\n`);
+    const unrelated = await daemon({}, join(directory, 'other.pid'));
+    writeFileSync(pidFile, `${unrelated.pid}\n`);
     await expect(terminate(pidFile)).rejects.toMatchObject({ code: 'ERR_PID_FILE_FOREIGN' });
-    await isUnharmed(innocent);
+    await isUnharmed(unrelated);
     await isUnharmed(fixture);
   });
 

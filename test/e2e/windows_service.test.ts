@@ -220,7 +220,7 @@ onWindows('a service', () => {
     expect(existsSync(pidFile)).toBe(false);
   });
 
-  test('that has stopped its handler ends by the default action', async () => {
+  test('that has stopped its handler is terminated by the default action', async () => {
     await run(
       `
       daemoniker.PidFile.acquire(pidFile);
@@ -257,7 +257,7 @@ onWindows('a service', () => {
     expect(await service('status')).toMatchObject({ status: 'running' });
   });
 
-  test('that ends by itself reports its exit code', async () => {
+  test('that exits on its own reports its exit code', async () => {
     const leave = join(directory, 'leave');
     await run(`
       ${handler('{}')}
@@ -281,7 +281,7 @@ onWindows('a service', () => {
     expect(error).toMatchObject({
       code: 'ERR_SERVICE_ENDED',
       exitCode: 1,
-      message: expect.stringContaining('has ended instead of running (exit code 1)') as string,
+      message: expect.stringContaining('ended during its start (exit code 1)') as string,
     });
   });
 
@@ -424,7 +424,7 @@ describe('the command line of `daemoniker service`', () => {
     [['service'], 'one of install, remove, start, stop, status'],
     [['service', 'begin', 'x'], "not 'begin'"],
     [['service', 'start'], 'needs the name of a service'],
-    [['service', 'start', 'x', 'y'], "Unexpected 'y'"],
+    [['service', 'start', 'x', 'y'], "Unexpected argument 'y'"],
     [['service', 'start', 'x', '--', 'node'], 'takes no command'],
     [['service', 'stop', 'x', '--account', 'y'], 'no option --account'],
     [['service', 'install', 'x'], 'needs a command'],

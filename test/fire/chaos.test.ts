@@ -32,7 +32,7 @@ afterEach(async () => {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended in this very moment.
+      // It has exited just now.
     }
   }
   removeDirectory(directory);

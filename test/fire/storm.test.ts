@@ -36,7 +36,7 @@ const daemon = ({ daemoniker, say, require, args, onCommand, signals }: Tools): 
   const [pidFile] = args;
   const { SignalHandler1 } = daemoniker;
   const numbers = [signals.SIGINT, signals.SIGTERM, signals.SIGABRT];
-  // While no handler of ours runs, the signals are the program's own: one that were nobody's for a
+  // While none of our handlers runs, the signals are the program's own: one that were nobody's for a
   // moment would be deadly.
   const before: Record<number, number> = {};
   for (const signum of numbers) before[signum] = 0;
@@ -134,7 +134,7 @@ const daemon = ({ daemoniker, say, require, args, onCommand, signals }: Tools): 
   say('ready');
 };
 
-/** It has listeners that are not called while a handler of ours runs: as it is meant here. */
+/** It has listeners that are not called while one of our handlers runs: as it is meant here. */
 const FLAGS = ['--disable-warning=DAEMONIKER_LISTENERS_NOT_CALLED'];
 
 /** Sends `count` signals of three kinds in turn, none of them waiting for another. */

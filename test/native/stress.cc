@@ -589,8 +589,8 @@ void Names() {
   EXPECT(named > 0);
 }
 
-// The main thread changes the exit limit while the watcher looks at it. Ends by SIGTERM, because
-// the shortest of the last ones passes.
+// The main thread changes the exit limit while the watcher looks at it. Terminated by SIGTERM,
+// because the shortest of the last ones passes.
 void ExitLimits() {
   Start();
   const int64_t end = daemoniker::SteadyNanoseconds() + 3 * kSecond;
@@ -642,7 +642,7 @@ void Environments() {
   ExpectNoMoreThanSent();
 }
 
-// Ends by SIGTERM, because the main thread does not come for it.
+// Terminated by SIGTERM, because the main thread does not come for it.
 void Deadline() {
   Start();
   watcher::SetSignalLimit(SIGTERM, kSecond / 10);
@@ -650,7 +650,7 @@ void Deadline() {
   Sleep(20 * 1000 * 1000);
 }
 
-// Ends by SIGINT, because it does not exit in time.
+// Terminated by SIGINT, because it does not exit in time.
 void ExitDeadline() {
   Start();
   watcher::SetExitLimit(kSecond / 10, SIGINT, false);

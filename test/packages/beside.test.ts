@@ -1,4 +1,4 @@
-// Packages that end a process gracefully, or clean up when it ends, do so as without a handler of ours
+// Packages that end a process gracefully, or clean up when it ends, do so as without our handler
 // when SIGTERM is left out.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,11 +8,7 @@ import { Fixture } from '../support/fixture';
 import { RUNTIME } from '../support/runtime';
 import { SAY, write } from './project';
 
-const WHEN = [
-  'without a handler of ours',
-  'loaded after start()',
-  'loaded before start()',
-] as const;
+const WHEN = ['without our handler', 'loaded after start()', 'loaded before start()'] as const;
 type When = (typeof WHEN)[number];
 
 /** A program that loads a package by `code`, and our handler as `when` says. */

@@ -172,7 +172,7 @@ describe('pm2 reload, cluster mode', () => {
     const file = join(directory, 'server-0.pid');
     expect(ping(file)).toBe(true);
     expect(Number(readFileSync(file, 'utf8'))).toBe(pid);
-    // Each one begins to hold it when the one before has exited, by itself.
+    // Each one begins to hold it when the one before has exited.
     const holders = said().filter(({ event }) => event === 'holds');
     expect(holders[ROUNDS]).toMatchObject({ pid });
     expect(said()).toEqual([
@@ -194,7 +194,7 @@ describe('pm2 reload, cluster mode', () => {
     await eventually('it holds the PID file', () => events().includes('holds'));
     await pm2('reload', 'app');
     await eventually('the old one has exited', () => events().includes('exits'));
-    expect(readFileSync(errors, 'utf8')).toContain('the daemon runs already');
+    expect(readFileSync(errors, 'utf8')).toContain('the daemon is already running');
     expect((await app()).pm2_env.status).toBe('online');
     expect(ping(join(directory, 'server-0.pid'))).toBe(false);
   });

@@ -41,7 +41,7 @@ export function endlessConstructorPath(): string {
   return build('endless_constructor', 'node');
 }
 
-/** For {@link preloading}: the write(2) of a line of ours hangs. */
+/** For {@link preloading}: the write(2) of one of our lines hangs. */
 export function hangingWritePath(): string {
   return build('hanging_write', 'so');
 }

@@ -35,7 +35,7 @@ TimeoutStartSec=infinity
 ExecStart=${shellScript(`cd ${commandLine([directory])}\nexec > ${unfinished}\n${script}\nmv ${unfinished} ${finished}\n`)}
 `,
   };
-  // What units refer to by themselves, without what a whole system would start for it.
+  // What units refer to implicitly, without what a whole system would start for it.
   for (const name of ['basic', 'sysinit', 'shutdown', 'umount', 'final', 'exit']) {
     all[`${name}.target`] = '';
   }

@@ -1,4 +1,6 @@
 import { constants } from 'node:os';
+import { types } from 'node:util';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import {
   DaemonikerException,
   PidFileError,
@@ -8,6 +10,7 @@ import {
   SIGTERM,
   SignalError,
 } from '../..';
+import { caught } from '../support/caught';
 
 describe.each([
   ['SIGINT', SIGINT, constants.signals.SIGINT],
@@ -76,6 +79,42 @@ test('a log of JSON lines shows which signal it was and who sent it', () => {
     count: 2,
     receivedAt: '1970-01-01T00:00:00.000Z',
   });
+});
+
+test('toJSON() survives what copies no more of an error than its message and stack', () => {
+  const sender = { pid: 42, uid: 1000, command: 'kill' };
+  const received = new SIGTERM({ sender, origin: 'process', count: 2, receivedAt: new Date(0) });
+  const copy = structuredClone<unknown>(received);
+  expect(types.isNativeError(copy)).toBe(true);
+  expect(copy).not.toHaveProperty('signum');
+  expect(copy).not.toHaveProperty('sender');
+  const known = {
+    name: 'SIGTERM',
+    message: 'SIGTERM received from pid 42 (kill)',
+    signum: SIGTERM.SIGNUM,
+    sender,
+    origin: 'process',
+    count: 2,
+    receivedAt: new Date(0),
+  };
+  expect(structuredClone(received.toJSON())).toEqual(known);
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(received.toJSON());
+  expect(receiveMessageOnPort(port2)?.message).toEqual(known);
+  port1.close();
+});
+
+test.each<[string, object, PropertyKey]>([
+  ['received.toJSON()', ReceivedSignal.prototype, 'toJSON'],
+  ['received.SIGNUM', ReceivedSignal.prototype, 'SIGNUM'],
+  ['received[Symbol.toPrimitive]()', ReceivedSignal.prototype, Symbol.toPrimitive],
+  ['SIGTERM[Symbol.toPrimitive]()', ReceivedSignal, Symbol.toPrimitive],
+])('%s without its object is ERR_INVALID_THIS', (use, owner, key) => {
+  const found = Object.getOwnPropertyDescriptor(owner, key) as Partial<Record<string, unknown>>;
+  const method = (found['value'] ?? found['get']) as (hint: string) => unknown;
+  const error = caught(() => method.call(undefined, 'number'));
+  expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_THIS' });
+  expect(error.message).toContain(use);
 });
 
 test('a bare ReceivedSignal has the number -1', () => {

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import {
   IGNORE_SIGNAL,
+  PidFile,
   ReceivedSignal,
   SIGABRT,
   SIGINT,
@@ -348,4 +349,118 @@ test('`delete handler.sigint` compiles under strict, and restores the default', 
   const handler = new SignalHandler1(null, nothing);
   delete handler.sigint;
   expect(() => handler.sigint?.(SIGINT.SIGNUM)).toThrow(SIGINT);
+});
+
+describe('a method or accessor that is used without its object', () => {
+  type Method = (this: unknown, signal: string) => unknown;
+  const own = (prototype: object): [string, Method][] =>
+    Reflect.ownKeys(prototype)
+      .filter((key) => key !== 'constructor' && key !== inspect.custom)
+      .flatMap((key) => {
+        const found = Object.getOwnPropertyDescriptor(prototype, key) as Partial<
+          Record<string, unknown>
+        >;
+        // Those that are named after other signals are not enumerable, and take no handler.
+        if (/^sig/i.test(String(key)) && found['enumerable'] !== true) return [];
+        return [found['value'], found['get'], found['set']]
+          .filter((one) => one !== undefined)
+          .map((one): [string, Method] => [String(key), one as Method]);
+      });
+  const all = [...own(SignalHandler1.prototype), ...own(PidFile.prototype)];
+
+  test('are all there are', () => {
+    const names = all.map(([name]) => name);
+    for (const name of [
+      'stop',
+      'start',
+      'pidFile',
+      'received',
+      'sigint',
+      'exitWithin',
+      'release',
+    ]) {
+      expect(names).toContain(name);
+    }
+  });
+
+  test.each(all)('%s throws ERR_INVALID_THIS', async (_, method) => {
+    for (const object of [undefined, {}]) {
+      // An asynchronous one rejects.
+      const outcome = new Promise((resolve) => resolve(method.call(object, 'SIGHUP')));
+      await expect(outcome).rejects.toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_THIS' });
+    }
+  });
+
+  test('the message says how to call it', () => {
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- that is what this is about
+    const { stop } = new SignalHandler1(null);
+    expect(thrown(() => Reflect.apply(stop, undefined, [])).message).toBe(
+      'Value of "this" must be an instance of SignalHandler1. Use handler.stop(), or ' +
+        '() => handler.stop() as a callback. Received undefined',
+    );
+  });
+
+  test('PidFile.acquire() needs none', () => {
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- that is what this is about
+    const { acquire } = PidFile;
+    expect(thrown(() => acquire(''))).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+  });
+});
+
+describe('a property that is named after a signal and takes no handler', () => {
+  const assign =
+    (name: string, handler: unknown = nothing) =>
+    (): unknown =>
+      Object.assign(new SignalHandler1(null), { [name]: handler });
+  const others = Object.keys(constants.signals).filter(
+    (signal) => !(NAMES as readonly string[]).includes(signal.toLowerCase()),
+  );
+
+  test.each(others)('%s refuses an assignment, in either case', (signal) => {
+    for (const name of [signal, signal.toLowerCase()]) {
+      const error = thrown(assign(name));
+      expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
+      expect(error.message).toContain(`"${name}"`);
+      expect(error.message).toMatch(/use handler\.setHandler\('SIG|cannot have a handler: /);
+    }
+  });
+
+  test('says what to do', () => {
+    expect(thrown(assign('sighup')).message).toBe(
+      'The argument "sighup" is not a property that takes a handler; use ' +
+        "handler.setHandler('SIGHUP', …). Received function nothing",
+    );
+    expect(thrown(assign('SIGTERM')).message).toContain('did you mean sigterm?');
+    expect(thrown(assign('sigkill')).message).toContain(
+      'SIGKILL cannot have a handler: no process can handle it',
+    );
+  });
+
+  test('is refused as a field of a class, and as an option', () => {
+    class Field extends SignalHandler1 {
+      sighup = nothing;
+    }
+    expect(thrown(() => new Field(null)).message).toContain("handler.setHandler('SIGHUP', …)");
+    const option = { sighup: nothing } as object;
+    expect(thrown(() => new SignalHandler1(null, option)).message).toContain(
+      'use the option signals: { SIGHUP: … }',
+    );
+  });
+
+  test('is in nobody’s way: neither seen, nor in that of methods and other values', () => {
+    class Method extends SignalHandler1 {
+      readonly sigquit = 3;
+      sighup(): number {
+        return 1;
+      }
+    }
+    const handler = new Method(null);
+    expect(handler.sighup()).toBe(1);
+    expect(handler.sigquit).toBe(3);
+    expect(inspect(handler)).not.toMatch(/sighup/i);
+    const keys: string[] = [];
+    for (const key in new SignalHandler1(null)) keys.push(key);
+    expect(keys.filter((key) => /^sig/i.test(key)).sort()).toEqual([...NAMES].sort());
+    expect('sigrtmin' in handler).toBe(false);
+  });
 });

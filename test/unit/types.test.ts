@@ -61,7 +61,7 @@ export function handlers(): void {
   // @ts-expect-error: milliseconds
   new SignalHandler1(file, { deadline: '5s' });
 
-  // Options that stand by themselves keep their own types.
+  // Options in a variable of their own keep their own types.
   const options = { sigterm: (): number => 1, deadline: 500 } satisfies SignalHandlerOptions;
   isExactly<number>()(options.deadline);
   isExactly<number>()(options.sigterm());
@@ -73,6 +73,8 @@ export function handlers(): void {
   handler.sigterm = IGNORE_SIGNAL;
   delete handler.sigterm;
   isExactly<SignalCallable | undefined>()(new SignalHandler1(file).sigterm);
+  // @ts-expect-error: of other signals there are no properties
+  handler.sighup = IGNORE_SIGNAL;
   // @ts-expect-error: it is chosen once
   handler.pidFile = 'other.pid';
   isExactly<ReceivedSignal | null>()(handler.received);
