@@ -1,0 +1,295 @@
+// Every program in the documents runs when it is pasted into an empty project under the name that its
+// first line gives it, and does what its comments and the output beside it say.
+//
+// - One that starts a handler or a server stays alive until it gets SIGTERM (and before that, any other
+//   signals that it handles), and then exits with 0, or is terminated by SIGTERM.
+// - Any other one exits with 0 on its own. If it names the PID file of a daemon in the same document, that
+//   daemon is running; if it names the file of another program there, that program is beside it.
+// - What it prints is what a comment behind console.log() says, and stderr has nothing else, unless it is
+//   shown in a block that follows.
+import { Agent, get } from 'node:http';
+import { builtinModules } from 'node:module';
+import { dirname, join } from 'node:path';
+import { ping, terminate } from '../..';
+import { EmptyProject, removeModules, type Printed, type Program } from '../support/empty_project';
+import { deathBy } from '../support/endings';
+import { Fixture, endAll } from '../support/fixture';
+import { codeBlocks, documents, type CodeBlock } from '../support/markdown';
+import { onUnix } from '../support/platform';
+import { eventually } from '../support/processes';
+import { ROOT } from '../support/runtime';
+
+/** Programs for what is not installed here. Checked both ways: one that runs here must not be listed. */
+const NEEDS: Readonly<Record<string, string>> = {
+  'docs/operating.md: server.mjs': 'pm2', // test/packages/pm2.test.ts runs it
+};
+
+const blocks = documents()
+  .filter((file) => !file.startsWith('docs/api/'))
+  .flatMap(codeBlocks);
+const programs = blocks.filter(({ language }) => ['js', 'ts'].includes(language));
+const named = programs.filter(({ name }) => name !== undefined);
+const title = ({ file, name }: CodeBlock): string => `${file}: ${name}`;
+
+const projects: EmptyProject[] = [];
+function emptyProject(): EmptyProject {
+  const project = new EmptyProject();
+  projects.push(project);
+  return project;
+}
+
+afterAll(async () => {
+  await endAll();
+  for (const project of projects) {
+    for (const path of project.pidFiles()) await terminate(path, { kill: true });
+    project.remove();
+  }
+  removeModules();
+});
+
+// The documents are the same everywhere; so once is enough.
+onUnix('a program in the documents', () => {
+  test('has a name, and is an ES module unless its name says otherwise', () => {
+    expect(programs.length).toBeGreaterThan(20);
+    const wrong = programs.filter(
+      ({ name = '', language, code }) =>
+        !(language === 'ts' ? /\.ts$/ : /\.[cm]js$/).test(name) ||
+        name.endsWith('.cjs') !== /\brequire\(/.test(code),
+    );
+    expect(wrong.map(({ file, line }) => `${file}:${line}`)).toEqual([]);
+  });
+
+  const runnable = named.filter((block) => NEEDS[title(block)] === undefined);
+  test.concurrent.each(runnable.map((block) => [title(block), block] as const))(
+    '%s',
+    (_, block) => runProgram(block),
+  );
+
+  test.concurrent.each(Object.entries(NEEDS))('%s does not run without %s', async (which) => {
+    const block = named.find((one) => title(one) === which) as CodeBlock;
+    await expect(runProgram(block)).rejects.toThrow();
+  });
+});
+
+onUnix('a session in the documents', () => {
+  const sessions = blocks.filter(
+    ({ language, code }) => language === 'sh' && /\bdaemoniker (?!service)/.test(code),
+  );
+  test.concurrent.each(sessions.map((block) => [`${block.file}:${block.line}`, block] as const))(
+    '%s',
+    (_, block) => runSession(block),
+  );
+});
+
+/** Whether it is to stay alive until it gets a signal. */
+function isDaemon({ code }: CodeBlock): boolean {
+  const ends = /await [\w.]+\.shutDown\(|\.stop\(|asyncDispose|await using/;
+  return /new SignalHandler1\(|\.listen\(/.test(code) && !ends.test(code);
+}
+
+const siblings = (block: CodeBlock): CodeBlock[] =>
+  named.filter((other) => other.file === block.file && other !== block);
+
+/** The daemon in the same document that holds a PID file which is named here. */
+function daemonFor({ file }: CodeBlock, code: string): CodeBlock | undefined {
+  const pidFiles = code.match(/[\w-]+\.pid\b/g) ?? [];
+  return named.find(
+    (other) =>
+      other.file === file &&
+      isDaemon(other) &&
+      pidFiles.some((pidFile) => other.code.includes(`'${pidFile}'`)),
+  );
+}
+
+/** Pastes a program, with what it imports and the other programs that it names. */
+async function paste(project: EmptyProject, block: CodeBlock): Promise<CodeBlock[]> {
+  const beside = siblings(block).filter(({ name = '' }) => isNamed(name, block.code));
+  for (const each of [...beside, block]) {
+    await project.paste(each);
+    const imported = each.code.matchAll(/(?:from |require\(|import )'((?:@[^/']+\/)?[^./'][^/']*)/g);
+    for (const [, name = ''] of imported) {
+      if (name === 'daemoniker' || name.startsWith('node:') || builtinModules.includes(name)) continue;
+      project.install(name);
+    }
+  }
+  return beside;
+}
+
+const isNamed = (name: string, code: string): boolean =>
+  new RegExp(`(?<![\\w.-])${name.replaceAll('.', '\\.')}\\b`).test(code);
+
+async function runProgram(block: CodeBlock): Promise<void> {
+  const project = emptyProject();
+  const beside = await paste(project, block);
+  if (/\.test\.\w+$/.test(block.name ?? '')) return runTest(project, block);
+
+  let daemon: Program | undefined;
+  const holder = isDaemon(block) || beside.length > 0 ? undefined : daemonFor(block, block.code);
+  if (holder !== undefined) {
+    await paste(project, holder);
+    daemon = project.run(holder.name as string);
+    await daemon.stays();
+  }
+
+  // A command in the first line is how it is run.
+  const [, command] = /^.*: node (.*)/.exec(block.code) ?? [];
+  const program = project.run(...(command?.split(' ') ?? [block.name as string]));
+  const signalsItself = block.code.includes('process.kill(process.pid');
+  const isAsked = (isDaemon(block) && !signalsItself) || command !== undefined;
+  const agent = new Agent({ keepAlive: true });
+  if (isAsked) {
+    await program.stays();
+    if (block.code.includes('8080')) await answers(await project.port, agent, program);
+    for (const signal of signalsOf(block)) program.kill(signal);
+  }
+  const ending = await program.end();
+  agent.destroy();
+
+  checkPrinted(block, program.printed);
+  expect(program.unexpected(ending)).toMatch(outputOf(block));
+  const endings = [{ code: 0, signal: null }];
+  // A handler that is its own has to exit; the default one raises the signal.
+  if (signalsItself || !/\b(?:shutdown|sigterm)\b/.test(block.code)) endings.push(deathBy('SIGTERM'));
+  expect(endings).toContainEqual({ code: ending.code, signal: ending.signal });
+  if (daemon !== undefined) await endDaemon(daemon);
+  // What it has started in the background ends as it should, too.
+  for (const path of project.pidFiles()) {
+    expect(await terminate(path)).toMatchObject({ outcome: 'exited' });
+  }
+  expect(project.pidFiles()).toEqual([]);
+}
+
+async function endDaemon(daemon: Program): Promise<void> {
+  daemon.child.kill('SIGTERM'); // nothing, if it has ended already
+  expect(await daemon.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+}
+
+/** All signals that it has a handler for, the one that ends it last. */
+function signalsOf({ code }: CodeBlock): NodeJS.Signals[] {
+  const others = code.match(/\b(?:SIGHUP|SIGUSR[12]|SIGWINCH|sigabrt)\b(?=['"]?\s*[:,(])/g) ?? [];
+  const last = code.includes('// SIGINT received') ? 'SIGINT' : 'SIGTERM';
+  return [...others.map((name) => name.toUpperCase() as NodeJS.Signals), last];
+}
+
+/** Asks a server until it has answered, whatever that is (there is no database); keeps the connection. */
+async function answers(port: number, agent: Agent, program: Program): Promise<void> {
+  const ask = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      get({ port, agent, timeout: 1000 }, (response) => {
+        response.resume().on('end', () => resolve(true));
+      })
+        .on('timeout', () => resolve(true)) // a server that answers nobody
+        .on('error', () => resolve(false));
+    });
+  let over = false;
+  void program.ended.then(() => (over = true));
+  while (!(await ask())) if (over) throw new Error(`it ended: ${program.stderr}`);
+}
+
+/** A test is run by Jest, with its own flag for ES modules: https://jestjs.io/docs/ecmascript-modules */
+async function runTest(project: EmptyProject, { name = '' }: CodeBlock): Promise<void> {
+  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
+  const command = [process.execPath, '--experimental-vm-modules', jest, name];
+  const { code, stderr } = await new Fixture(command, { cwd: project.directory }).end();
+  expect(stderr).toMatch(/^Tests: +\d+ passed, \d+ total$/m);
+  expect(code).toBe(0);
+}
+
+/** What was printed is what the comments behind it say. */
+function checkPrinted({ name, code }: CodeBlock, printed: readonly Printed[]): void {
+  const lines = code.split('\n');
+  for (const [index, line] of lines.entries()) {
+    const [, comment] = /console\.\w+\(.*\);? \/\/ (.*)$/.exec(line) ?? [];
+    if (comment === undefined) continue;
+    const texts = printed
+      .filter((one) => one.file === name && one.line === index + 1)
+      .map(({ text }) => text);
+    expect({ line, texts: texts.length > 0 }).toEqual({ line, texts: true });
+    for (const text of texts) expect(text).toMatch(statedBy(comment));
+  }
+}
+
+/** Behind a semicolon is an explanation; several strings are those that are possible. */
+function statedBy(comment: string): RegExp {
+  const [stated = ''] = comment.split('; ');
+  const possible = /^'[^']*'(?:(?:, | or |, or )'[^']*')+$/.test(stated)
+    ? stated.split(/, or |, | or /)
+    : [stated];
+  return new RegExp(`^(?:${possible.map((one) => general(one.replaceAll("'", ''))).join('|')})$`);
+}
+
+/** The same output from other processes, at other times and places, by other users. */
+function general(output: string): string {
+  return output
+    .replaceAll(/[\\^$*+?.()|[\]{}]/g, '\\$&')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
+    .replaceAll(/\/srv\//g, '.*/')
+    .replaceAll(/(pid|process) \d+/g, String.raw`$1 \d+`)
+    .replaceAll(/(\\d\+ \\\()[\w-]+(?=\\\))/g, '$1.+') // the command of a sender
+    .replaceAll(/, by \w+,/g, ', by .+,')
+    .replaceAll(/(node:[\w/]+):\d+:\d+/g, String.raw`$1:\d+:\d+`)
+    .replaceAll(/\d[\d.\\]*(?= m?s\b)/g, String.raw`[\d.]+`)
+    .replaceAll(/(?<![\d:-])\d{4,}(?![\d:-])/g, String.raw`\d+`);
+}
+
+/** What stands below a program under the same heading is what it writes to stderr. */
+function outputOf(block: CodeBlock): RegExp {
+  const next = blocks[blocks.indexOf(block) + 1];
+  const isOutput =
+    next !== undefined &&
+    ['', 'text'].includes(next.language) &&
+    next.file === block.file &&
+    next.heading === block.heading;
+  return new RegExp(isOutput ? `^${general(next.code)}\n$` : '^$');
+}
+
+/** Runs the commands, with the daemon that they are about; what is shown as their output is compared. */
+async function runSession(block: CodeBlock): Promise<void> {
+  const project = emptyProject();
+  for (const sibling of siblings(block)) {
+    if (isNamed(sibling.name as string, block.code)) await paste(project, sibling);
+  }
+  const isShown = /^\$ /m.test(block.code);
+  const steps = isShown
+    ? block.code.split(/^\$ /m).slice(1)
+    : block.code.split('\n').filter((line) => /\bdaemoniker /.test(line));
+  const env = {
+    ...process.env,
+    PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+    npm_config_offline: 'true',
+    npm_config_update_notifier: 'false',
+  };
+  const daemons: Fixture[] = [];
+  if (!/^\$ node|daemoniker start/m.test(block.code)) {
+    const holder = daemonFor(block, block.code);
+    if (holder === undefined) throw new Error('no program there holds the PID file');
+    await paste(project, holder);
+    const daemon = project.run(holder.name as string);
+    await daemon.stays();
+    daemons.push(daemon);
+  }
+  for (const step of steps) {
+    const [line = '', ...output] = step.trimEnd().split('\n');
+    const [, background] = /^node (.*) &$/.exec(line) ?? [];
+    if (background !== undefined) {
+      // As it stands: its command line is shown.
+      const [, pidFile = ''] = /([\w-]+\.pid)/.exec(block.code) ?? [];
+      daemons.push(new Fixture(['node', background], { cwd: project.directory, env }));
+      await eventually('it runs', () => ping(join(project.directory, pidFile)));
+      continue;
+    }
+    const shell = new Fixture(['sh', '-c', `{ ${line}\n} 2>&1`], { cwd: project.directory, env });
+    const { stdout, code } = await shell.end();
+    if (isShown) expect(settled(stdout)).toMatch(new RegExp(`^${general(settled(output.join('\n')))}$`));
+    expect({ line, stdout, code }).toEqual({ line, stdout, code: / status /.test(line) ? code : 0 });
+  }
+  for (const daemon of daemons) expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+  for (const path of project.pidFiles()) {
+    expect(await terminate(path)).toMatchObject({ outcome: 'exited' });
+  }
+}
+
+/** Without what depends on how long something took. */
+function settled(output: string): string {
+  return output.replaceAll(/^.*: waiting for .* left\)\n/gm, '').trimEnd();
+}
