@@ -110,7 +110,10 @@ export class Program extends Fixture {
     const command = [...words.slice(0, -1), join(FIXTURES, 'run_program.mjs')];
     const name = words.at(-1) as string;
     const flags = name.endsWith('.ts') ? ['--enable-source-maps'] : [];
-    super([...RUNTIME, ...flags, ...command, fileToRun(name)], { cwd, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    super([...RUNTIME, ...flags, ...command, fileToRun(name)], {
+      cwd,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    });
     const reports = createInterface({ input: this.child.stdio[3] as Readable });
     this.#stays = new Promise((resolve) => {
       reports.on('line', (line) => {

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { ping, terminate } from '../..';
 import { EmptyProject, removeModules, type Printed, type Program } from '../support/empty_project';
 import { deathBy } from '../support/endings';
-import { Fixture, endAll } from '../support/fixture';
+import { Fixture, endAll, type Ending } from '../support/fixture';
 import { codeBlocks, documents, type CodeBlock } from '../support/markdown';
 import { onUnix } from '../support/platform';
 import { eventually } from '../support/processes';
@@ -60,9 +60,8 @@ onUnix('a program in the documents', () => {
   });
 
   const runnable = named.filter((block) => NEEDS[title(block)] === undefined);
-  test.concurrent.each(runnable.map((block) => [title(block), block] as const))(
-    '%s',
-    (_, block) => runProgram(block),
+  test.concurrent.each(runnable.map((block) => [title(block), block] as const))('%s', (_, block) =>
+    runProgram(block),
   );
 
   test.concurrent.each(Object.entries(NEEDS))('%s does not run without %s', async (which) => {
@@ -79,7 +78,75 @@ onUnix('a session in the documents', () => {
     '%s',
     (_, block) => runSession(block),
   );
+
+  const printed = blocks.filter(
+    ({ language, code }) => language === 'json' && code.includes('"pidFile"'),
+  );
+  test.concurrent.each(printed.map((block) => [`${block.file}:${block.line}`, block] as const))(
+    '%s is what --json prints',
+    async (_, block) => {
+      const shown = JSON.parse(block.code) as { command: string; pidFile: string };
+      const { stdout } = await runSession({
+        ...block,
+        code: `npx daemoniker ${shown.command} ${shown.pidFile} --json`,
+      });
+      const real = JSON.parse(stdout) as typeof shown;
+      expect(Object.keys(real)).toEqual(Object.keys(shown));
+      const { exitCode } = real as { exitCode?: unknown };
+      if (exitCode === null) Object.assign(shown, { exitCode }); // not every system tells
+      expect(real).toEqual({ ...shown, pid: expect.any(Number) as number });
+    },
+  );
 });
+
+// What is said about them there.
+onUnix('docs/other-packages.md', () => {
+  const endsBySignal = ['with_terminus.mjs', 'with_signal_exit.mjs'];
+  const servers = named.filter(({ file }) => file === 'docs/other-packages.md');
+
+  test.concurrent.each(servers.map((block) => [block.name as string, block] as const))(
+    '%s answers the request that it is at, if that is said, and then ends',
+    async (name, block) => {
+      const project = emptyProject();
+      const code = block.code
+        .replace('8080', "8080, () => console.log('listens')")
+        .replace(
+          "response.end('hello\\n')",
+          "{ console.log('asked'); setTimeout(() => $&, 300); }",
+        );
+      await paste(project, { ...block, code });
+      const program = project.run(name);
+      await program.until('listens', () => program.stdout.includes('listens'));
+      const answer = textFrom(`http://localhost:${await project.port}/`).catch(() => 'cut off');
+      await program.until('asked', () => program.stdout.includes('asked'));
+      program.kill('SIGTERM');
+      expect(await answer).toBe(name === 'with_signal_exit.mjs' ? 'cut off' : 'hello\n');
+      expect(await program.end()).toMatchObject(
+        endsBySignal.includes(name) ? deathBy('SIGTERM') : { code: 0, signal: null, stderr: '' },
+      );
+    },
+  );
+});
+
+onUnix('pod.mjs in docs/recipes.md', () => {
+  test.concurrent('still answers after SIGTERM, and says that it is not ready', async () => {
+    const block = named.find(({ name }) => name === 'pod.mjs') as CodeBlock;
+    const project = emptyProject();
+    await paste(project, block);
+    const program = project.run('pod.mjs');
+    await program.stays();
+    const status = async (path: string): Promise<number> =>
+      (await fetch(`http://localhost:${await project.port}${path}`)).status;
+    expect(await status('/ready')).toBe(200);
+    program.kill('SIGTERM');
+    while ((await status('/ready')) !== 503);
+    expect(await status('/')).toBe(200);
+  });
+});
+
+async function textFrom(url: string): Promise<string> {
+  return (await fetch(url)).text();
+}
 
 /** Whether it is to stay alive until it gets a signal. */
 function isDaemon({ code }: CodeBlock): boolean {
@@ -106,9 +173,12 @@ async function paste(project: EmptyProject, block: CodeBlock): Promise<CodeBlock
   const beside = siblings(block).filter(({ name = '' }) => isNamed(name, block.code));
   for (const each of [...beside, block]) {
     await project.paste(each);
-    const imported = each.code.matchAll(/(?:from |require\(|import )'((?:@[^/']+\/)?[^./'][^/']*)/g);
+    const imported = each.code.matchAll(
+      /(?:from |require\(|import )'((?:@[^/']+\/)?[^./'][^/']*)/g,
+    );
     for (const [, name = ''] of imported) {
-      if (name === 'daemoniker' || name.startsWith('node:') || builtinModules.includes(name)) continue;
+      if (name === 'daemoniker' || name.startsWith('node:') || builtinModules.includes(name))
+        continue;
       project.install(name);
     }
   }
@@ -147,21 +217,21 @@ async function runProgram(block: CodeBlock): Promise<void> {
 
   checkPrinted(block, program.printed);
   expect(program.unexpected(ending)).toMatch(outputOf(block));
-  const endings = [{ code: 0, signal: null }];
+  const endings = [{ code: 0, signal: null } as Pick<Ending, 'code' | 'signal'>];
   // A handler that is its own has to exit; the default one raises the signal.
-  if (signalsItself || !/\b(?:shutdown|sigterm)\b/.test(block.code)) endings.push(deathBy('SIGTERM'));
+  if (signalsItself || !/\b(?:shutdown|sigterm)\b/.test(block.code))
+    endings.push(deathBy('SIGTERM'));
   expect(endings).toContainEqual({ code: ending.code, signal: ending.signal });
-  if (daemon !== undefined) await endDaemon(daemon);
+  if (daemon !== undefined) {
+    // Not twice: a second signal would end it while it exits.
+    if (!/\b(?:send|terminate)\(/.test(block.code)) daemon.kill('SIGTERM');
+    expect(await daemon.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+  }
   // What it has started in the background ends as it should, too.
   for (const path of project.pidFiles()) {
     expect(await terminate(path)).toMatchObject({ outcome: 'exited' });
   }
   expect(project.pidFiles()).toEqual([]);
-}
-
-async function endDaemon(daemon: Program): Promise<void> {
-  daemon.child.kill('SIGTERM'); // nothing, if it has ended already
-  expect(await daemon.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
 }
 
 /** All signals that it has a handler for, the one that ends it last. */
@@ -181,9 +251,10 @@ async function answers(port: number, agent: Agent, program: Program): Promise<vo
         .on('timeout', () => resolve(true)) // a server that answers nobody
         .on('error', () => resolve(false));
     });
-  let over = false;
-  void program.ended.then(() => (over = true));
-  while (!(await ask())) if (over) throw new Error(`it ended: ${program.stderr}`);
+  while (!(await ask())) {
+    const { exitCode, signalCode } = program.child;
+    if (exitCode !== null || signalCode !== null) throw new Error(`it ended: ${program.stderr}`);
+  }
 }
 
 /** A test is run by Jest, with its own flag for ES modules: https://jestjs.io/docs/ecmascript-modules */
@@ -227,6 +298,7 @@ function general(output: string): string {
     .replaceAll(/(pid|process) \d+/g, String.raw`$1 \d+`)
     .replaceAll(/(\\d\+ \\\()[\w-]+(?=\\\))/g, '$1.+') // the command of a sender
     .replaceAll(/, by \w+,/g, ', by .+,')
+    .replaceAll(/( \\\(exit code \d+\\\))/g, '(?:$1)?') // which not every system tells
     .replaceAll(/(node:[\w/]+):\d+:\d+/g, String.raw`$1:\d+:\d+`)
     .replaceAll(/\d[\d.\\]*(?= m?s\b)/g, String.raw`[\d.]+`)
     .replaceAll(/(?<![\d:-])\d{4,}(?![\d:-])/g, String.raw`\d+`);
@@ -244,7 +316,7 @@ function outputOf(block: CodeBlock): RegExp {
 }
 
 /** Runs the commands, with the daemon that they are about; what is shown as their output is compared. */
-async function runSession(block: CodeBlock): Promise<void> {
+async function runSession(block: CodeBlock): Promise<{ stdout: string }> {
   const project = emptyProject();
   for (const sibling of siblings(block)) {
     if (isNamed(sibling.name as string, block.code)) await paste(project, sibling);
@@ -268,6 +340,7 @@ async function runSession(block: CodeBlock): Promise<void> {
     await daemon.stays();
     daemons.push(daemon);
   }
+  let stdout = '';
   for (const step of steps) {
     const [line = '', ...output] = step.trimEnd().split('\n');
     const [, background] = /^node (.*) &$/.exec(line) ?? [];
@@ -279,14 +352,24 @@ async function runSession(block: CodeBlock): Promise<void> {
       continue;
     }
     const shell = new Fixture(['sh', '-c', `{ ${line}\n} 2>&1`], { cwd: project.directory, env });
-    const { stdout, code } = await shell.end();
-    if (isShown) expect(settled(stdout)).toMatch(new RegExp(`^${general(settled(output.join('\n')))}$`));
-    expect({ line, stdout, code }).toEqual({ line, stdout, code: / status /.test(line) ? code : 0 });
+    const { code } = await shell.end();
+    stdout = shell.stdout;
+    if (isShown)
+      expect(settled(stdout)).toMatch(new RegExp(`^${general(settled(output.join('\n')))}$`));
+    expect({ line, stdout, code }).toEqual({
+      line,
+      stdout,
+      code: / status /.test(line) ? code : 0,
+    });
   }
-  for (const daemon of daemons) expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+  for (const daemon of daemons) {
+    if (!/daemoniker (?:send|stop) /.test(block.code)) daemon.kill('SIGTERM');
+    expect(await daemon.end()).toMatchObject({ code: 0, stderr: '' });
+  }
   for (const path of project.pidFiles()) {
     expect(await terminate(path)).toMatchObject({ outcome: 'exited' });
   }
+  return { stdout };
 }
 
 /** Without what depends on how long something took. */
