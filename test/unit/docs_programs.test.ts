@@ -128,22 +128,6 @@ onUnix('docs/other-packages.md', () => {
   );
 });
 
-onUnix('pod.mjs in docs/recipes.md', () => {
-  test.concurrent('still answers after SIGTERM, and says that it is not ready', async () => {
-    const block = named.find(({ name }) => name === 'pod.mjs') as CodeBlock;
-    const project = emptyProject();
-    await paste(project, block);
-    const program = project.run('pod.mjs');
-    await program.stays();
-    const status = async (path: string): Promise<number> =>
-      (await fetch(`http://localhost:${await project.port}${path}`)).status;
-    expect(await status('/ready')).toBe(200);
-    program.kill('SIGTERM');
-    while ((await status('/ready')) !== 503);
-    expect(await status('/')).toBe(200);
-  });
-});
-
 async function textFrom(url: string): Promise<string> {
   return (await fetch(url)).text();
 }

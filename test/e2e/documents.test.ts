@@ -1,5 +1,5 @@
-// The HTTP server in the README, on every runtime and on Windows. test/unit/docs_programs.test.ts runs all
-// programs in the documents, once.
+// What the documents say about two of their programs, on every runtime. All of them are run, once, by
+// test/unit/docs_programs.test.ts.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
@@ -10,11 +10,12 @@ import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';
 import { freePort } from '../support/free_port';
+import { onNode } from '../support/platform';
 import { codeBlocks } from '../support/markdown';
 import { ROOT, RUNTIME } from '../support/runtime';
 
 // Below the root, so that `daemoniker` is this package, as it is in a project that installed it.
-const project = join(ROOT, 'build', 'test', `readme-${process.pid}`);
+const project = join(ROOT, 'build', 'test', `documents-${process.pid}`);
 let directory: string;
 beforeEach(() => {
   directory = temporaryDirectory();
@@ -25,6 +26,15 @@ afterEach(async () => {
   removeDirectory(directory);
   removeDirectory(project);
 });
+
+/** Writes the program in a document that says this, with changes, into the project; its path. */
+function write(file: string, says: string, change: (code: string) => string): string {
+  const block = codeBlocks(file).find(({ code }) => code.includes(says));
+  if (block === undefined) throw new Error(`no code in ${file} says ${says}`);
+  const path = join(project, 'program.mjs');
+  writeFileSync(path, change(block.code));
+  return path;
+}
 
 /** Not by fetch(), which cannot connect under Wine. */
 function textFrom(url: string): Promise<string> {
@@ -37,14 +47,12 @@ describe('the HTTP server in the README', () => {
   /** Starts it, and asks it something that it answers with this code. */
   async function asked(answer: string, limit = '10_000'): Promise<[Fixture, Promise<string>]> {
     const port = await freePort();
-    const program = codeBlocks('README.md').find(({ code }) => code.includes("from 'node:http'"));
-    if (program === undefined) throw new Error('there is none');
-    const code = program.code
-      .replace('8080', `${port}, () => console.log('listens')`)
-      .replace("response.end('hello\\n')", `{ console.log('asked'); ${answer} }`)
-      .replace('10_000', limit);
-    const path = join(project, 'server.mjs');
-    writeFileSync(path, code);
+    const path = write('README.md', "from 'node:http'", (code) =>
+      code
+        .replace('8080', `${port}, () => console.log('listens')`)
+        .replace("response.end('hello\\n')", `{ console.log('asked'); ${answer} }`)
+        .replace('10_000', limit),
+    );
     const server = new Fixture([...RUNTIME, path], { cwd: directory });
     await server.until('listens', () => server.stdout.includes('listens'));
     const text = textFrom(`http://localhost:${port}/`).catch(() => 'cut off');
@@ -95,5 +103,33 @@ describe('the HTTP server in the README', () => {
     server.interrupt();
     expect(await server.end()).toMatchObject(deathBy('SIGINT'));
     expect(server.stderr).toContain('SIGINT came again during the shutdown; still running: http');
+  });
+});
+
+onNode('the server for Kubernetes in docs/recipes.md', () => {
+  test('still answers after SIGTERM, and that it is not ready, before it exits', async () => {
+    const port = await freePort();
+    const path = write('docs/recipes.md', '// pod.mjs', (code) =>
+      code
+        .replace('8080', `${port}, () => console.log('listens')`)
+        .replace(
+          'await sleep(5000)',
+          "await new Promise((end) => process.stdin.once('data', end))",
+        ),
+    );
+    const server = new Fixture([...RUNTIME, path], { cwd: directory });
+    const status = (url: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        get({ port, path: url, agent: false }, (response) => {
+          response.resume().on('end', () => resolve(response.statusCode));
+        }).on('error', reject);
+      });
+    await server.until('listens', () => server.stdout.includes('listens'));
+    expect(await status('/ready')).toBe(200);
+    server.kill('SIGTERM');
+    while ((await status('/ready')) !== 503);
+    expect(await status('/')).toBe(200);
+    server.tell('');
+    expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
   });
 });
