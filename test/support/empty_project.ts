@@ -132,10 +132,11 @@ export class Program extends Fixture {
     await Promise.race([this.#stays, early]);
   }
 
-  /** What it has written to stderr by other means than its own console.error(). */
+  /** What it has written to stderr but for its own console.error() and what the default handler says. */
   unexpected({ stderr }: Ending): string {
     return this.printed
       .filter(({ name }) => name === 'error' || name === 'warn')
-      .reduce((rest, { text }) => rest.replace(`${text}\n`, ''), stderr);
+      .reduce((rest, { text }) => rest.replace(`${text}\n`, ''), stderr)
+      .replace(/^daemoniker: SIG\w+ received from .*\n$/, '');
   }
 }

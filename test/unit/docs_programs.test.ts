@@ -5,8 +5,8 @@
 //   signals that it handles), and then exits with 0, or is terminated by SIGTERM.
 // - Any other one exits with 0 on its own. If it names the PID file of a daemon in the same document, that
 //   daemon is running; if it names the file of another program there, that program is beside it.
-// - What it prints is what a comment behind console.log() says, and stderr has nothing else, unless it is
-//   shown in a block that follows.
+// - What it prints is what a comment behind console.log() says. If there is one behind console.error(), that
+//   need not happen. Nothing else is on stderr, unless it is shown in a block that follows.
 import { Agent, get } from 'node:http';
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -140,18 +140,24 @@ function isDaemon({ code }: CodeBlock): boolean {
 }
 
 const siblings = (block: CodeBlock): CodeBlock[] =>
-  named.filter((other) => other.file === block.file && other !== block);
+  named.filter((other) => other.file === block.file && other.name !== block.name);
+
+const signalsItself = ({ code }: CodeBlock): boolean => code.includes('process.kill(process.pid');
 
 /** The daemon in the same document that holds a PID file which is named here. */
-function daemonFor({ file }: CodeBlock, code: string): CodeBlock | undefined {
+function daemonFor({ file, code }: CodeBlock): CodeBlock | undefined {
   const pidFiles = code.match(/[\w-]+\.pid\b/g) ?? [];
-  return named.find(
+  const holders = named.filter(
     (other) =>
       other.file === file &&
       isDaemon(other) &&
       pidFiles.some((pidFile) => other.code.includes(`'${pidFile}'`)),
   );
+  return holders.find(isGraceful) ?? holders[0];
 }
+
+/** Whether it has a handler of its own for SIGTERM. */
+const isGraceful = ({ code }: CodeBlock): boolean => /\b(?:shutdown|sigterm)\b/.test(code);
 
 /** Pastes a program, with what it imports and the other programs that it names. */
 async function paste(project: EmptyProject, block: CodeBlock): Promise<CodeBlock[]> {
@@ -179,7 +185,8 @@ async function runProgram(block: CodeBlock): Promise<void> {
   if (/\.test\.\w+$/.test(block.name ?? '')) return runTest(project, block);
 
   let daemon: Program | undefined;
-  const holder = isDaemon(block) || beside.length > 0 ? undefined : daemonFor(block, block.code);
+  const isAlone = isDaemon(block) || beside.length > 0 || block.code.includes('.acquire(');
+  const holder = isAlone ? undefined : daemonFor(block);
   if (holder !== undefined) {
     await paste(project, holder);
     daemon = project.run(holder.name as string);
@@ -189,8 +196,7 @@ async function runProgram(block: CodeBlock): Promise<void> {
   // A command in the first line is how it is run.
   const [, command] = /^.*: node (.*)/.exec(block.code) ?? [];
   const program = project.run(...(command?.split(' ') ?? [block.name as string]));
-  const signalsItself = block.code.includes('process.kill(process.pid');
-  const isAsked = (isDaemon(block) && !signalsItself) || command !== undefined;
+  const isAsked = (isDaemon(block) && !signalsItself(block)) || command !== undefined;
   const agent = new Agent({ keepAlive: true });
   if (isAsked) {
     await program.stays();
@@ -201,22 +207,25 @@ async function runProgram(block: CodeBlock): Promise<void> {
   agent.destroy();
 
   checkPrinted(block, program.printed);
-  expect(program.unexpected(ending)).toMatch(outputOf(block));
-  const endings = [{ code: 0, signal: null } as Pick<Ending, 'code' | 'signal'>];
-  // A handler that is its own has to exit; the default one raises the signal.
-  if (signalsItself || !/\b(?:shutdown|sigterm)\b/.test(block.code))
-    endings.push(deathBy('SIGTERM'));
-  expect(endings).toContainEqual({ code: ending.code, signal: ending.signal });
-  if (daemon !== undefined) {
+  checkEnding(block, program, ending);
+  if (daemon !== undefined && holder !== undefined) {
     // Not twice: a second signal would end it while it exits.
     if (!/\b(?:send|terminate)\(/.test(block.code)) daemon.kill('SIGTERM');
-    expect(await daemon.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    checkEnding(holder, daemon, await daemon.end());
   }
   // What it has started in the background ends as it should, too.
   for (const path of project.pidFiles()) {
     expect(await terminate(path)).toMatchObject({ outcome: 'exited' });
   }
   expect(project.pidFiles()).toEqual([]);
+}
+
+function checkEnding(block: CodeBlock, program: Program, ending: Ending): void {
+  expect(program.unexpected(ending)).toMatch(outputOf(block));
+  const endings: Pick<Ending, 'code' | 'signal'>[] = [{ code: 0, signal: null }];
+  if (!isGraceful(block) || signalsItself(block)) endings.push(deathBy('SIGTERM'));
+  if (!/\b(?:shutdown|sigint)\b/.test(block.code)) endings.push(deathBy('SIGINT'));
+  expect(endings).toContainEqual({ code: ending.code, signal: ending.signal });
 }
 
 /** All signals that it has a handler for, the one that ends it last. */
@@ -255,13 +264,13 @@ async function runTest(project: EmptyProject, { name = '' }: CodeBlock): Promise
 function checkPrinted({ name, code }: CodeBlock, printed: readonly Printed[]): void {
   const lines = code.split('\n');
   for (const [index, line] of lines.entries()) {
-    const [, comment] = /console\.\w+\(.*\);? \/\/ (.*)$/.exec(line) ?? [];
+    const [, method, comment] = /console\.(\w+)\(.*\);? \/\/ (.*)$/.exec(line) ?? [];
     if (comment === undefined) continue;
     const texts = printed
       .filter((one) => one.file === name && one.line === index + 1)
       .map(({ text }) => text);
-    expect({ line, texts: texts.length > 0 }).toEqual({ line, texts: true });
-    for (const text of texts) expect(text).toMatch(statedBy(comment));
+    if (method !== 'error' && texts.length === 0) throw new Error(`it has not printed: ${comment}`);
+    for (const text of texts) expect(text.replaceAll("'", '')).toMatch(statedBy(comment));
   }
 }
 
@@ -280,7 +289,7 @@ function general(output: string): string {
     .replaceAll(/[\\^$*+?.()|[\]{}]/g, '\\$&')
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
     .replaceAll(/\/srv\//g, '.*/')
-    .replaceAll(/(pid|process) \d+/g, String.raw`$1 \d+`)
+    .replaceAll(/\b(pid:?|process) \d+/g, String.raw`$1 \d+`)
     .replaceAll(/(\\d\+ \\\()[\w-]+(?=\\\))/g, '$1.+') // the command of a sender
     .replaceAll(/, by \w+,/g, ', by .+,')
     .replaceAll(/( \\\(exit code \d+\\\))/g, '(?:$1)?') // which not every system tells
@@ -324,7 +333,7 @@ async function runSession(block: CodeBlock): Promise<{ stdout: string }> {
     await eventually('it is running', () => ping(pidFile));
   };
   if (!/^\$ node|daemoniker start/m.test(block.code)) {
-    const holder = daemonFor(block, block.code);
+    const holder = daemonFor(block);
     if (holder?.name === undefined) throw new Error('no program there holds the PID file');
     await paste(project, holder);
     await startDaemon(holder.name);
