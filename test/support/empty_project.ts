@@ -65,20 +65,13 @@ export class EmptyProject {
     symlinkSync(join(ROOT, 'node_modules', packageName), link);
   }
 
-  /** Writes a program under its name; where TypeScript is not understood, as JavaScript. */
+  /** Writes a program under its name; TypeScript as JavaScript, which every Node understands. */
   async paste({ code, name = '' }: Pick<CodeBlock, 'code' | 'name'>): Promise<void> {
     const text = code.replaceAll('8080', String(await this.#port));
-    writeFileSync(join(this.directory, name), text);
-    if (!name.endsWith('.ts')) return;
-    const { outputText } = ts.transpileModule(text, {
-      fileName: name,
-      compilerOptions: {
-        module: ts.ModuleKind.ES2022,
-        target: ts.ScriptTarget.ES2022,
-        inlineSourceMap: true,
-      },
-    });
-    writeFileSync(join(this.directory, fileToRun(name)), outputText);
+    writeFileSync(
+      join(this.directory, fileToRun(name)),
+      name.endsWith('.ts') ? transpiled(name, text) : text,
+    );
   }
 
   /** Runs a pasted program, the runtime's flags in front of its name. */
@@ -95,6 +88,15 @@ export class EmptyProject {
   remove(): void {
     removeDirectory(this.directory);
   }
+}
+
+function transpiled(fileName: string, text: string): string {
+  const compilerOptions = {
+    module: ts.ModuleKind.ES2022,
+    target: ts.ScriptTarget.ES2022,
+    inlineSourceMap: true,
+  };
+  return ts.transpileModule(text, { fileName, compilerOptions }).outputText;
 }
 
 function fileToRun(name: string): string {
