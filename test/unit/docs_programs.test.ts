@@ -60,16 +60,16 @@ onUnix('a program in the documents', () => {
     expect(wrong.map(({ file, line }) => `${file}:${line}`)).toEqual([]);
   });
 
-  const runnable = named.filter((block) => NEEDS[title(block)] === undefined);
-  test.concurrent.each(runnable.map((block) => [title(block), block] as const))('%s', (_, block) =>
-    runProgram(block),
-  );
-
   test.concurrent.each(Object.entries(NEEDS))('%s does not run without %s', async (which) => {
     const block = named.find((one) => title(one) === which);
     expect(block).toBeDefined();
     await expect(runProgram(block as CodeBlock)).rejects.toThrow();
   });
+
+  const runnable = named.filter((block) => NEEDS[title(block)] === undefined);
+  test.concurrent.each(runnable.map((block) => [title(block), block] as const))('%s', (_, block) =>
+    runProgram(block),
+  );
 });
 
 onUnix('a session in the documents', () => {
