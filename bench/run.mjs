@@ -1,4 +1,4 @@
-// npm run bench: measures, prints, and writes bench/README.md and the chart in it. `--peers`
+// npm run bench: measures, prints, and writes bench/README.md and the picture in it. `--peers`
 // measures the receivers in other languages and daemoniker in Bun and Deno too; `--rounds N` (default
 // 9) for more or fewer rounds; `--dry` prints only.
 import { writeFileSync } from 'node:fs';
@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
+import { drawBench } from '../scripts/pictures/bench.mjs';
+import { MODES } from '../scripts/pictures/drawing.mjs';
 import { RUNTIMES } from '../scripts/runtimes/runtimes.mjs';
 import { LIMIT_MS, measureLimits } from './limits.mjs';
 import { IDLE_MS, measureIdle } from './idle.mjs';
@@ -15,7 +17,6 @@ import { measureLoad } from './load.mjs';
 import { BUSY_MS, SENDERS, measureNamed } from './named.mjs';
 import { measureNotify } from './notify.mjs';
 import { buildFloor, buildPeers, buildSender } from './peers.mjs';
-import { toChart } from './plot.mjs';
 import { measureSend } from './send.mjs';
 import { measureStart } from './start.mjs';
 import { STORM, measureGrowth, measureStorm } from './storm.mjs';
@@ -61,7 +62,7 @@ ${rows.map((row) => `| ${row.name} | ${row.p50.toFixed(1)} µs | ${times(row.p50
 const runtimesTable = (rows) =>
   rows.length === 0
     ? ''
-    : `In other runtimes, against their own \`process.on\`, CPUs awake:
+    : `In other runtimes, compared with their own \`process.on\`, CPUs awake:
 
 | | p50 | p99 | the first |
 | --- | --- | --- | --- |
@@ -126,7 +127,7 @@ if (notified !== null) {
 }
 if (wakeUps !== null) {
   figures.push([
-    `wake-ups of our threads, idle for ${IDLE_MS / 1000} s`,
+    `wake-ups of the two threads, idle for ${IDLE_MS / 1000} s`,
     String(wakeUps),
     '0',
     wakeUps === 0,
@@ -136,56 +137,59 @@ if (wakeUps !== null) {
 const report = `# Benchmarks
 
 Written by \`npm run bench -- --peers\`. Ratios of medians over ${rounds} rounds in which the peers took turns
-(of the storms, which scatter most, three times as many);
-absolute figures depend on the machine and on what else it does.
+(three times as many for the storms, which scatter most).
+Absolute figures depend on the machine and on what else it does.
 
-Machine: ${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.version}.
+Machine: ${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.version}, on ${new Date().toISOString().slice(0, 10)}.
 
-## The figures to reach
+## Goals
 
 Against \`process.on\`, against \`readFileSync\` + \`process.kill\`, against a bare \`node\`, against \`systemd-notify\`.
 
-| | measured | to reach | |
+| | measured | goal | |
 | --- | --- | --- | --- |
 ${figures.map(([what, measured, goal, reached]) => `| ${what} | ${measured} | ${goal} | ${reached ? 'reached' : 'missed'} |`).join('\n')}
 
 ## From kill(2) to the handler, idle event loop
 
-![Medians of the first table](latency.svg)
+<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="../docs/pictures/bench-dark.svg">
+  <img alt="From kill(2) to the signal handler: the medians of the first table" src="../docs/pictures/bench-light.svg">
+</picture>
 
-The next signal goes out as soon as the one before was handled, so the CPUs are awake:
+Each signal is sent as soon as the one before was handled, so the CPUs are awake:
 
 ${latencyTable(latency.awake)}
 
-After a millisecond in which everything fell asleep:
+A millisecond after everything went to sleep:
 
 ${latencyTable(latency.asleep)}
 ${missing.length === 0 ? '' : `\nNot measured, because it could not be built here: ${missing.join(', ')}.\n`}
-The first signal of a process, for a daemon often the only one: nothing is warm, nothing compiled yet.
-(signal-exit handles one signal in a process's life, so it is in this table alone.)
+The first signal of a process, for a daemon often the only one. Nothing is warm, and nothing compiled yet.
+(signal-exit handles one signal in the life of a process, so it appears only in this table.)
 
 | | p50 | |
 | --- | --- | --- |
 ${first.map((row) => `| ${row.name} | ${row.p50.toFixed(0)} µs | ${times(row.p50Ratio)} |`).join('\n')}
 
 ${runtimesTable(runtimes)}
-A signal wakes the messenger, and that wakes the main thread; \`process.on\` wakes the main thread alone.
-So the difference is one wake-up of a thread, some 3 µs on a CPU that is awake, and how much that is as a
+A signal wakes the messenger, which wakes the main thread; \`process.on\` wakes only the main thread.
+So the difference is one wake-up of a thread, about 3 µs on a CPU that is awake. What that is as a
 ratio depends on how long the rest takes on the machine: 1.2 × has been measured where \`process.on\` took
-60 µs, 1.5 × where it took 7. It is as much for a bare futex, thread and thread-safe function without
-anything of ours. It buys what the first row cannot do at all: the deadline below.
+60 µs, and 1.5 × where it took 7 µs. A bare futex, thread and thread-safe function without any other code cost
+the same. In return there are the deadlines below, which \`process.on\` cannot have.
 
-What was tried, and what it gave (p50):
+What was tried, and what it gained (p50):
 
-- The record of the arrival made when somebody asks for it, not before the handler: − 80 µs.
-- The sender's name read in the signal handler after the messenger was woken, and not by the messenger: it
-  costs nothing that could be measured, and nearly all senders are still there.
-- A sender that signals again within 100 ms not looked up again: − 30 µs under a sender without pauses.
-- The arrival handed to JavaScript in one call, as arguments: − 3 µs.
-- \`uv_async_send()\` in the signal handler, without a thread: 0.6 to 0.95 ×; not done, because what a
-  handler throws vanishes in its callbacks, and an environment torn down with it aborts the process.
-- A first call of the whole path when the event loop turns for the first time after \`start()\`: the first
-  signal 1.7 × instead of 3 ×.
+- Creating the record of the arrival when it is read, not before the handler runs: − 80 µs.
+- Reading the sender's name in the signal handler after waking the messenger, instead of in the messenger: no
+  measurable cost, and nearly all senders are still there.
+- Not looking up again a sender that signals again within 100 ms: − 30 µs with a sender that makes no pauses.
+- Passing the arrival to JavaScript in one call, as arguments: − 3 µs.
+- \`uv_async_send()\` in the signal handler, without a thread: 0.6 to 0.95 ×. Not done, because exceptions that a
+  handler throws are lost in its callbacks, and tearing down the environment then aborts the process.
+- Running through the whole path once when the event loop turns for the first time after \`start()\`: 1.7 × instead of
+  3 × for the first signal.
 
 ## Event-loop delay in a storm
 
@@ -194,32 +198,33 @@ Signals as fast as one process can send them.
 | | p99 | |
 | --- | --- | --- |
 ${stormTable(storm.one)}
-${storm.twoNative === null ? '' : `\nThe same from two native senders, which on two CPUs leave the receiver none of its own:\n\n| | p99 | |\n| --- | --- | --- |\n${stormTable(storm.twoNative)}\n`}
+${storm.twoNative === null ? '' : `\nThe same from two native senders, which on two CPUs leave none to the receiver alone:\n\n| | p99 | |\n| --- | --- | --- |\n${stormTable(storm.twoNative)}\n`}
 
-Memory after ${STORM / 1e6} million signals, which the system merged into ${growth.handled} calls of the handler:
+Memory after ${STORM / 1e6} million signals, which the system coalesced into ${growth.handled} calls of the handler:
 ${(growth.bytes / 2 ** 20).toFixed(2)} MiB more resident.
 
 ## send()
 
-To a daemon at rest, as it is when it is to shut down: it has handled the signal before and slept for a
-millisecond, so the call includes waking it.
+To a daemon at rest, the usual state of a daemon that is told to shut down. It has handled the previous signal and
+slept for a millisecond, so the call includes waking it.
 
 ${sendTable(send.atRest)}
 
-Call after call, without waiting. Here the peer finds the daemon still at work on the signal before and
-wakes nobody, which \`send()\`, being slower, has to do each time:
+Call after call, without waiting. The peer finds the daemon still busy with the previous signal and
+wakes nobody. \`send()\` is slower, and has to wake it each time:
 
 ${sendTable(send.busy)}
 
-That table was the headline until it was clear that the two do not do the same work there.
+So the goal is for the first table: in the second, the two do not do the same work.
 
-What it does more: a pidfd, and the proof that the process holds the file's lock, a read in /proc that
+\`send()\` also opens a pidfd and verifies that the process holds the file's lock, by a read in /proc that
 takes as long as reading the file. Tried or considered:
 
-- \`{ verify: false }\` leaves the proof out: − 10 µs.
-- What was found about the file handed to JavaScript as arguments, not as an object: − 2 µs; not done.
-- A second lock whose holder fcntl(2) names (\`l_pid\`), for one call less: on network and FUSE file
-  systems that may be a process of another machine, which \`send()\` would hit; not done.
+- \`{ verify: false }\`, which does not verify that: − 10 µs.
+- Passing what was found about the file to JavaScript as arguments, not as an object: − 2 µs. Not done.
+- A second lock whose holder fcntl(2) names (\`l_pid\`), to save one call. Not done: on network and FUSE file
+  systems that may be the PID of a process on another machine, and \`send()\` would signal the local process with that
+  number.
 ${
   notified === null
     ? ''
@@ -237,14 +242,14 @@ The command is a process of its own, for which \`spawnSync()\` waits.
 | --- | --- | --- |
 ${load.map((row) => `| ${row.name} | ${row.p50.toFixed(1)} ms | ${(row.p50 - load[0].p50).toFixed(1)} ms |`).join('\n')}
 
-Node finds, reads and compiles each module by itself, so \`lib\` is published as one file, made by esbuild
-and as readable as before. With a file for each of its fifteen modules the whole took 1.4 to 3 times
-as long, on a busy host. What is left beyond the second row is this
-one file, found, read and compiled.
+Node.js finds, reads and compiles each module separately, so \`lib\` is published as one file, made by esbuild
+and as readable as before. With one file for each of its fifteen modules, loading took 1.4 to 3 times
+as long on a busy host. What remains beyond the second row is finding, reading and compiling that one file.
 
 ## Limits of ${LIMIT_MS} ms
 
-From the limit to the end, as the parent sees it. A shutdown says on stderr which hook was running.
+From the limit to the end of the process, as the parent sees it. A shutdown also names the hook that was running on
+stderr.
 
 | | p50 | the worst of ${rounds} |
 | --- | --- | --- |
@@ -257,8 +262,6 @@ const text = await format(report, { ...(await resolveConfig(readme)), filepath: 
 process.stdout.write(text);
 if (!values.dry) {
   writeFileSync(readme, text);
-  writeFileSync(
-    join(here, 'latency.svg'),
-    toChart('From kill(2) to the handler, p50', latency.awake),
-  );
+  const pictures = join(here, '..', 'docs', 'pictures');
+  for (const mode of MODES) writeFileSync(join(pictures, `bench-${mode}.svg`), drawBench(mode));
 }

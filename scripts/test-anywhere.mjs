@@ -104,7 +104,7 @@ async function tryCell(cell, dependencies) {
 
 async function tryClone(cell, options) {
   const start = await tryRun(...words(cell, 'npm', 'start'), options);
-  if (start.status !== 0 || !start.stdout.includes('Everything arrived.')) {
+  if (start.status !== 0 || !start.stdout.includes('Everything was as it should be.')) {
     return { did: 'npm start', problem: `${start.stdout}${start.stderr}` };
   }
   const jest = ['node_modules/jest/bin/jest.js', '--json', '--silent'];

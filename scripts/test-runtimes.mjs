@@ -34,8 +34,8 @@ const SUBSET = [
 const SUPERVISED = ['Node 26', 'Bun', 'Deno'];
 const WITHOUT_SUPERVISORS = ['--testPathIgnorePatterns', 'test/e2e/supervisors'];
 
-// Most of a test is waiting for a process to start, so two runtimes share two processors well.
-const WIDTH = 2;
+// Most of a test is waiting for a process to start, so three runtimes share two processors well.
+const WIDTH = 3;
 
 const words = process.argv.slice(2);
 const separator = words.indexOf('--');

@@ -175,7 +175,7 @@ async function install(name, tarball, path, flags) {
 async function followReadme(name, path, options) {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const [, server] = /```js\n(.*?)```/s.exec(readme);
-  const [, stop] = /npx daemoniker (stop \S+)/.exec(readme);
+  const [, stop] = /npx daemoniker (stop [\w.]+)/.exec(readme);
   const listening = "0, () => console.log('port', server.address().port)";
   writeFileSync(join(options.cwd, 'server.mjs'), server.replace('8080', listening));
   const child = spawn(join(path, 'node'), ['server.mjs'], options);

@@ -1,4 +1,4 @@
-// What start.mjs starts. Windows ends processes without asking them; `daemoniker stop` asks.
+// This is what start.mjs starts. On Windows other tools kill it at once; `daemoniker stop` lets it shut down.
 import { SignalHandler1 } from 'daemoniker';
 
 const [pidFile = 'my.pid'] = process.argv.slice(2);

@@ -1,5 +1,5 @@
-// Starts daemon.mjs in the background: without a terminal or a console window, and not ended with
-// them. The same on Linux, macOS and Windows. From a shell, without this file:
+// Starts daemon.mjs in the background: without a terminal or a console window, so that it outlives
+// them. It works the same on Linux, macOS and Windows. From a shell, without this file:
 //
 //   npx daemoniker start my.pid -- node daemon.mjs my.pid
 //   npx daemoniker stop my.pid
@@ -14,6 +14,6 @@ try {
   const { pid } = await launch(pidFile, process.execPath, args, { stdout: logFile });
   console.log(`started process ${pid}`);
 } catch (error) {
-  console.error(error.message); // with the last lines of its stderr
+  console.error(error.message); // includes the last lines of its stderr
   process.exitCode = 1;
 }

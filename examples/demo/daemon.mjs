@@ -1,18 +1,13 @@
-// The daemon: one handler for each signal, and a PID file that says who it is.
-import { SignalHandler1 } from '../../dist/index.mjs';
+// One handler for three signals. It tells its parent, the demonstration, what it has received.
+import { SignalHandler1 } from 'daemoniker';
 
-const handler = new SignalHandler1(process.argv[2], { sigint: tell, sigterm: tell, sigabrt: tell });
-handler.start();
-process.send({ ready: process.pid });
-
-function tell(signum) {
+const tell = (signum) => {
   const arrivedAt = process.hrtime.bigint().toString();
-  const { name, sender, origin } = handler.received;
-  process.send({ signum, arrivedAt, name, sender, origin });
-}
+  const { name, sender } = handler.received;
+  process.send({ signum, name, sender, arrivedAt });
+};
+const handler = new SignalHandler1('daemon.pid', { sigint: tell, sigterm: tell, sigabrt: tell });
 
-process.on('message', () => {
-  // From now on SIGTERM is raised, as in a program that has no handler.
-  delete handler.sigterm;
-  process.send({ deleted: 'sigterm' });
-});
+handler.start();
+process.send('running');
+process.on('message', () => process.exit());

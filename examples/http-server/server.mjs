@@ -1,4 +1,4 @@
-// An HTTP server that answers every request that it has accepted, and then ends.
+// An HTTP server that answers every request that it has accepted, and then exits.
 //
 //   node server.mjs server.pid 8080
 import { Server } from 'node:net';
@@ -12,7 +12,7 @@ const handler = new SignalHandler1(pidFile, { shutdown: 10_000 }).start();
 
 const app = express();
 app.use((request, response, next) => {
-  // So that the client makes its next connection, which somebody else will accept.
+  // The client then opens a new connection for its next request, and another process accepts that.
   if (handler.abortSignal.aborted) response.set('Connection', 'close');
   next();
 });
@@ -20,14 +20,15 @@ app.get('/', async (request, response) => {
   await sleep(10); // work
   response.send('hello\n');
 });
-const server = app.listen(port, () => {
+const server = app.listen(port, (error) => {
+  if (error) throw error;
   console.log(`process ${process.pid} listens on port ${server.address().port}`);
 });
 
 handler.onShutdown('http', () => {
-  // By then, who has anything to ask has asked it.
+  // Clients with another request to send have sent it by then.
   setTimeout(() => server.closeIdleConnections(), 1000);
-  // Accepts no more connections. Not http's close(): since Node 19 that also cuts off connections
-  // that are kept alive, and the next request may be on its way on them.
+  // Accepts no more connections. Not http's close(): since Node.js 19 that also closes idle connections
+  // at once, and the next request may already be on its way on one of them.
   return new Promise((resolve) => Server.prototype.close.call(server, resolve));
 });

@@ -1,5 +1,5 @@
-// Start it twice: only one runs. The kernel's lock on the PID file decides, also when both start at
-// the same moment, and a file that a crash left behind is in nobody's way.
+// Start it twice: only one runs. The kernel's lock on the PID file decides, even if both start at
+// the same moment. A file that a crash left behind does not get in the way.
 //
 //   node daemon.mjs my.pid
 import { PidFileError, SignalHandler1 } from 'daemoniker';
@@ -11,6 +11,6 @@ try {
   console.log(`process ${process.pid} runs`);
 } catch (error) {
   if (!(error instanceof PidFileError && error.code === 'ERR_PID_FILE_LOCKED')) throw error;
-  console.log(`process ${error.pid ?? '?'} runs already`);
+  console.log(`process ${error.pid ?? '?'} is already running`);
   process.exitCode = 1;
 }

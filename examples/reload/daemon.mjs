@@ -1,4 +1,4 @@
-// SIGHUP reads the configuration again, on Windows too, where it arrives by send().
+// SIGHUP makes it read its configuration again, on Windows too, where SIGHUP arrives by send().
 //
 //   node daemon.mjs my.pid config.json
 //   npx daemoniker send my.pid SIGHUP

@@ -1,4 +1,4 @@
-// A daemon that tells systemd when it is ready; that it ends, `shutdown` says.
+// A daemon that tells systemd when it is ready. `shutdown` tells systemd when it is stopping.
 import { createServer } from 'node:http';
 import { SignalHandler1, notify } from 'daemoniker';
 
@@ -7,7 +7,7 @@ const handler = new SignalHandler1(pidFile, { shutdown: 20_000, watchdog: true }
 
 const server = createServer((request, response) => response.end('hello\n'));
 handler.onShutdown('http', () => {
-  setInterval(() => server.closeIdleConnections(), 100); // each one, when it has its answer
+  setInterval(() => server.closeIdleConnections(), 100); // each one, once it has its answer
   return new Promise((resolve) => server.close(resolve));
 });
 

@@ -1,22 +1,22 @@
-// A daemon that is a Windows service without any wrapper. As administrator, in a folder that only
-// administrators may write:
+// A daemon that runs as a Windows service without a wrapper. As administrator, in a folder that only
+// administrators can write to:
 //
 //   npx daemoniker service install my-daemon -- node daemon.mjs C:\ProgramData\my-daemon
 //   npx daemoniker service start my-daemon
 //
 // `daemoniker service stop`, `sc stop`, services.msc and the shutdown of the system all begin the
-// shutdown below. On other systems, and in a terminal, it is an ordinary program: Ctrl-C ends it.
+// shutdown below. On other systems, and in a terminal, it is an ordinary program that Ctrl-C stops.
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SignalHandler1 } from 'daemoniker';
 
-// A service starts in System32, so take no relative paths there; and nobody sees its output.
+// A service starts in System32, so give it no relative path; and nobody sees its output.
 const directory = resolve(process.argv[2] ?? 'my-daemon');
 mkdirSync(directory, { recursive: true });
 const log = (text) =>
   appendFileSync(join(directory, 'log.txt'), `${new Date().toISOString()} ${text}\n`);
 
-// Soon after the start: Windows waits 30 seconds for it.
+// Start the handler early: Windows waits 30 seconds for it.
 const handler = new SignalHandler1(join(directory, 'my-daemon.pid'), {
   shutdown: 8000,
   signals: {

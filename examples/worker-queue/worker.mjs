@@ -1,5 +1,5 @@
-// Does the jobs in a directory, one after another. When it is asked to end, it finishes the one that
-// it is at and leaves the others for its next start.
+// Does the jobs in a directory, one after another. When it is asked to shut down, it finishes its current
+// job and leaves the others for its next start.
 //
 //   node worker.mjs my.pid queue done
 //   touch queue/1 queue/2 queue/3
@@ -16,7 +16,7 @@ const { abortSignal } = handler;
 for (const directory of [queue, done]) await mkdir(directory, { recursive: true });
 console.log('waiting for jobs');
 const worked = workUntilAborted();
-// The process exits when this hook has waited for the job that is being done.
+// This hook waits for the current job; then the process exits.
 handler.onShutdown('jobs', () => worked);
 
 async function workUntilAborted() {

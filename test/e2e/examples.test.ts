@@ -1,12 +1,12 @@
 // The examples do what examples/README.md says.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
 import { SIGTERM, send, terminate } from '../..';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { Fixture, endAll } from '../support/fixture';
-import { onNodeOnUnix, withCommand, withTools } from '../support/platform';
+import { onNode, onNodeOnUnix, withCommand, withTools } from '../support/platform';
 import { eventually, startProgram } from '../support/processes';
 import { ROOT, RUNTIME } from '../support/runtime';
 
@@ -94,6 +94,47 @@ onNodeOnUnix('http-server', () => {
     send(join(directory, 'cluster.pid'), SIGTERM);
     expect(await server.end()).toMatchObject({ code: 0, stderr: '' });
     expect(readdirSync(directory)).toEqual(['slow-start.cjs']);
+  });
+
+  test.each(['server.mjs', 'cluster.mjs'])(
+    '%s exits with 1 when the port is in use',
+    async (name) => {
+      const other = new Fixture(runs('http-server/server.mjs', join(directory, 'other.pid'), '0'));
+      await other.until('it listens', () => listening(other) === 1);
+      const first = name === 'server.mjs' ? pidFile : directory;
+      const server = new Fixture(runs(`http-server/${name}`, first, String(port(other))));
+      const { code, stderr } = await server.end();
+      expect(stderr).toContain('EADDRINUSE');
+      expect(code).toBe(1);
+      expect(readdirSync(directory)).toEqual(['other.pid']);
+    },
+  );
+});
+
+onNode('demo', () => {
+  const demo = (folder: string): Fixture => new Fixture([...RUNTIME, join(folder, 'demo.mjs')]);
+
+  test('shows what it says, and exits with 0', async () => {
+    const { code, stdout, stderr } = await demo(join(EXAMPLES, 'demo')).end();
+    expect({ stdout, stderr, code }).toMatchObject({ stderr: '', code: 0 });
+    expect(stdout).not.toContain('\x1b');
+    expect(stdout.match(/✓/g)).toHaveLength(6);
+    expect(stdout).toContain(`still running: http (`);
+    expect(stdout).toContain('it has not begun, because the event loop is blocked');
+    expect(stdout).toMatch(/Everything was as it should be\.\n$/);
+  });
+
+  test('exits with 1 when one thing is not as it should be', async () => {
+    // Below the root, so that `daemoniker` is this package.
+    const copy = join(ROOT, 'build', 'test', `demo-${process.pid}`);
+    cpSync(join(EXAMPLES, 'demo'), copy, { recursive: true });
+    const blocked = join(copy, 'blocked.mjs');
+    writeFileSync(blocked, readFileSync(blocked, 'utf8').replace('while (true);', ''));
+    const { code, stdout } = await demo(copy).end();
+    removeDirectory(copy);
+    expect({ stdout, code }).toMatchObject({ code: 1 });
+    expect(stdout.match(/✓/g)).toHaveLength(5);
+    expect(stdout).toMatch(/✗ .*\n\nNot everything was as it should be/);
   });
 });
 
@@ -238,7 +279,7 @@ test('one-of-two: of two daemons one runs, and the other says who does', async (
   const first = await startProgram(runs('one-of-two/daemon.mjs', pidFile), 'runs');
   const second = new Fixture(runs('one-of-two/daemon.mjs', pidFile));
   expect(await second.end()).toMatchObject({ code: 1, stderr: '' });
-  expect(second.stdout).toBe(`process ${first.pid} runs already\n`);
+  expect(second.stdout).toBe(`process ${first.pid} is already running\n`);
   send(pidFile, SIGTERM);
   expect(await first.end()).toMatchObject({ code: 0, stderr: '' });
 });
