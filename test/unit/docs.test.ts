@@ -23,6 +23,20 @@ onUnix('the documents', () => {
     expect(typeErrors(programs)).toEqual([]);
   });
 
+  test('show uses of the command line that it understands', () => {
+    const uses = shell.flatMap(({ code }) =>
+      [...code.matchAll(/(?:npx|exec) daemoniker ([^#\n&|;]*)/g)].map(([, words]) => words ?? ''),
+    );
+    expect(uses.length).toBeGreaterThan(3);
+    const directory = temporaryDirectory();
+    const misunderstood = uses.filter((words) => {
+      const args = [join(ROOT, 'dist', 'cli.js'), ...words.trim().split(/\s+/)];
+      return spawnSync(process.execPath, args, { cwd: directory }).status === 2;
+    });
+    removeDirectory(directory);
+    expect(misunderstood).toEqual([]);
+  });
+
   test('show configuration files that have names and parse', () => {
     const languages = ['ini', 'conf', 'yaml', 'dockerfile', 'python'];
     const unnamed = blocks.filter(
@@ -36,20 +50,6 @@ onUnix('the documents', () => {
       expect({ code, error: String(parsed.stderr) }).toEqual({ code, error: '' });
       expect(parsed.status).toBe(0);
     }
-  });
-
-  test('show uses of the command line that it understands', () => {
-    const uses = shell.flatMap(({ code }) =>
-      [...code.matchAll(/(?:npx|exec) daemoniker ([^#\n&|;]*)/g)].map(([, words]) => words ?? ''),
-    );
-    expect(uses.length).toBeGreaterThan(3);
-    const directory = temporaryDirectory();
-    const misunderstood = uses.filter((words) => {
-      const args = [join(ROOT, 'dist', 'cli.js'), ...words.trim().split(/\s+/)];
-      return spawnSync(process.execPath, args, { cwd: directory }).status === 2;
-    });
-    removeDirectory(directory);
-    expect(misunderstood).toEqual([]);
   });
 
   test('name for each supervisor the test that runs it, or say that none does', () => {
