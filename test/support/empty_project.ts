@@ -99,7 +99,8 @@ function transpiled(fileName: string, text: string): string {
   return ts.transpileModule(text, { fileName, compilerOptions }).outputText;
 }
 
-function fileToRun(name: string): string {
+/** The file that a pasted program is in. */
+export function fileToRun(name: string): string {
   return name.replace(/\.ts$/, '.mjs');
 }
 

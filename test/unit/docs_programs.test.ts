@@ -11,7 +11,13 @@ import { Agent, get } from 'node:http';
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { ping, terminate } from '../..';
-import { EmptyProject, removeModules, type Printed, type Program } from '../support/empty_project';
+import {
+  EmptyProject,
+  fileToRun,
+  removeModules,
+  type Printed,
+  type Program,
+} from '../support/empty_project';
 import { deathBy } from '../support/endings';
 import { Fixture, endAll, type Ending } from '../support/fixture';
 import { codeBlocks, documents, type CodeBlock } from '../support/markdown';
@@ -330,8 +336,12 @@ async function runSession(block: CodeBlock): Promise<{ stdout: string }> {
   const pidFile = join(project.directory, /[\w-]+\.pid\b/.exec(block.code)?.[0] ?? '');
   const daemons: Fixture[] = [];
   const startDaemon = async (name: string): Promise<void> => {
-    daemons.push(new Fixture(['node', name], { cwd: project.directory, env }));
-    await eventually('it is running', () => ping(pidFile));
+    const daemon = new Fixture(['node', fileToRun(name)], { cwd: project.directory, env });
+    daemons.push(daemon);
+    const early = daemon.ended.then(({ stderr }) => {
+      throw new Error(`it does not stay alive: ${stderr}`);
+    });
+    await Promise.race([eventually('it is running', () => ping(pidFile)), early]);
   };
   if (!/^\$ node|daemoniker start/m.test(block.code)) {
     const holder = daemonFor(block);
