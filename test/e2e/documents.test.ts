@@ -1,18 +1,18 @@
-// Programs from the documents, as a new user would copy them.
+// What the documents say about two of their programs, on every runtime. All of them are run, once, by
+// test/unit/docs_programs.test.ts.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { Agent, get } from 'node:http';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as timePasses } from 'node:timers/promises';
-import { SIGTERM, ping, send, terminate } from '../..';
+import { SIGTERM, send } from '../..';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';
 import { freePort } from '../support/free_port';
-import { onNode, onNodeOnUnix } from '../support/platform';
-import { codeBlocks, type CodeBlock } from '../support/markdown';
-import { eventually } from '../support/processes';
-import { ROOT, RUNTIME, VERSION } from '../support/runtime';
+import { onNode } from '../support/platform';
+import { codeBlocks } from '../support/markdown';
+import { ROOT, RUNTIME } from '../support/runtime';
 
 // Below the root, so that `daemoniker` is this package, as it is in a project that installed it.
 const project = join(ROOT, 'build', 'test', `documents-${process.pid}`);
@@ -27,16 +27,12 @@ afterEach(async () => {
   removeDirectory(project);
 });
 
-function block(file: string, says: string): CodeBlock {
-  const found = codeBlocks(file).find(({ code }) => code.includes(says));
-  if (found === undefined) throw new Error(`no code in ${file} says ${says}`);
-  return found;
-}
-
-/** Writes a program of a document into a project that can load the package; its path. */
-function write(name: string, { code }: Pick<CodeBlock, 'code'>): string {
-  const path = join(project, name);
-  writeFileSync(path, code);
+/** Writes the program in a document that says this, with changes, into the project; its path. */
+function write(file: string, says: string, change: (code: string) => string): string {
+  const block = codeBlocks(file).find(({ code }) => code.includes(says));
+  if (block === undefined) throw new Error(`no code in ${file} says ${says}`);
+  const path = join(project, 'program.mjs');
+  writeFileSync(path, change(block.code));
   return path;
 }
 
@@ -51,11 +47,13 @@ describe('the HTTP server in the README', () => {
   /** Starts it, and asks it something that it answers with this code. */
   async function asked(answer: string, limit = '10_000'): Promise<[Fixture, Promise<string>]> {
     const port = await freePort();
-    const code = block('README.md', "from 'node:http'")
-      .code.replace('8080', `${port}, () => console.log('listens')`)
-      .replace("response.end('hello\\n')", `{ console.log('asked'); ${answer} }`)
-      .replace('10_000', limit);
-    const server = new Fixture([...RUNTIME, write('server.mjs', { code })], { cwd: directory });
+    const path = write('README.md', "from 'node:http'", (code) =>
+      code
+        .replace('8080', `${port}, () => console.log('listens')`)
+        .replace("response.end('hello\\n')", `{ console.log('asked'); ${answer} }`)
+        .replace('10_000', limit),
+    );
+    const server = new Fixture([...RUNTIME, path], { cwd: directory });
     await server.until('listens', () => server.stdout.includes('listens'));
     const text = textFrom(`http://localhost:${port}/`).catch(() => 'cut off');
     await Promise.race([text, server.until('asked', () => server.stdout.includes('asked'))]);
@@ -108,82 +106,30 @@ describe('the HTTP server in the README', () => {
   });
 });
 
-test('watch.js in docs/operating.md tells what happens in daemon.js', async () => {
-  const daemonFile = write('daemon.cjs', block('docs/operating.md', '// daemon.js'));
-  const watchFile = write('watch.cjs', block('docs/operating.md', '// watch.js'));
-  const both = write('both.cjs', {
-    code: `require(${JSON.stringify(watchFile)}); require(${JSON.stringify(daemonFile)});`,
-  });
-  const daemon = new Fixture([...RUNTIME, both], { cwd: directory });
-  const pidFile = join(directory, 'my.pid');
-  await eventually('it runs', () => ping(pidFile));
-  expect(await terminate(pidFile)).toMatchObject({ outcome: 'exited' });
-  const { code, stderr } = await daemon.end();
-  expect(code).toBe(0);
-  expect(stderr).toMatch(/^SIGTERM received from pid \d+ .*\nhandled in [\d.]+ ms/);
-});
-
-onNode('docs/recipes.md', () => {
-  // Fastify needs Node.js 20.
-  const isOld = Number(VERSION.split('.')[0]) < 20;
-  const recipes = codeBlocks('docs/recipes.md').filter(
-    ({ language, code }) => language === 'js' && !(isOld && code.includes('fastify')),
-  );
-  const names = recipes.map(({ code }) => /^\/\/ (\w+\.mjs)$/m.exec(code)?.[1] ?? 'unnamed');
-
-  test.each(names)(
-    '%s stays alive, and ends at SIGTERM with a connection kept alive',
-    async (name) => {
-      const port = await freePort();
-      const { code } = recipes[names.indexOf(name)] as CodeBlock;
-      const path = write(name, { code: code.replaceAll('8080', String(port)) });
-      const program = new Fixture([...RUNTIME, path], { cwd: directory });
-      const agent = new Agent({ keepAlive: true });
-      const ask = (): Promise<number | undefined> =>
-        new Promise((resolve, reject) => {
-          get({ port, path: '/', agent, timeout: 1000 }, (response) => {
-            response.resume().on('end', () => resolve(response.statusCode));
-          })
-            .on('timeout', () => resolve(undefined)) // nobody answers plain HTTP there
-            .on('error', reject);
-        });
-      // Whatever it answers: there is no database.
-      const early = program.ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
-      early.catch(() => undefined);
-      for (let answered = false; !answered;) {
-        const answer = ask().then(
-          () => true,
-          () => false,
-        );
-        answered = await Promise.race([answer, early]);
-      }
-      program.kill('SIGTERM');
-      expect(await program.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
-      agent.destroy();
-    },
-  );
-});
-
-// On Windows the others know Ctrl-C only, and send() just ends them.
-onNodeOnUnix('docs/other-packages.md', () => {
-  const programs = codeBlocks('docs/other-packages.md');
-  const endsBySignal = ['with_terminus.mjs', 'with_signal_exit.mjs'];
-  const names = programs.map(({ code }) => /^\/\/ (\w+\.mjs)$/m.exec(code)?.[1] ?? 'unnamed');
-
-  test.each(names)('%s does at SIGTERM what is said about it', async (name) => {
+onNode('the server for Kubernetes in docs/recipes.md', () => {
+  test('still answers after SIGTERM, and that it is not ready, before it exits', async () => {
     const port = await freePort();
-    const code = (programs[names.indexOf(name)] as CodeBlock).code
-      .replace('8080', `${port}, () => console.log('listens')`)
-      .replace("response.end('hello\\n')", "{ console.log('asked'); setTimeout(() => $&, 300); }");
-    const program = new Fixture([...RUNTIME, write(name, { code })], { cwd: directory });
-    await program.until('listens', () => program.stdout.includes('listens'));
-    const answer = textFrom(`http://localhost:${port}/`).catch(() => 'cut off');
-    await program.until('asked', () => program.stdout.includes('asked'));
-    program.kill('SIGTERM');
-    const cutsOff = name === 'with_signal_exit.mjs';
-    expect(await answer).toBe(cutsOff ? 'cut off' : 'hello\n');
-    expect(await program.end()).toMatchObject(
-      endsBySignal.includes(name) ? deathBy('SIGTERM') : { code: 0, signal: null, stderr: '' },
+    const path = write('docs/recipes.md', '// pod.mjs', (code) =>
+      code
+        .replace('8080', `${port}, () => console.log('listens')`)
+        .replace(
+          'await sleep(5000)',
+          "await new Promise((end) => process.stdin.once('data', end))",
+        ),
     );
+    const server = new Fixture([...RUNTIME, path], { cwd: directory });
+    const status = (url: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        get({ port, path: url, agent: false }, (response) => {
+          response.resume().on('end', () => resolve(response.statusCode));
+        }).on('error', reject);
+      });
+    await server.until('listens', () => server.stdout.includes('listens'));
+    expect(await status('/ready')).toBe(200);
+    server.kill('SIGTERM');
+    while ((await status('/ready')) !== 503);
+    expect(await status('/')).toBe(200);
+    server.tell('');
+    expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
   });
 });

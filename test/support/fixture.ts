@@ -152,7 +152,7 @@ export class Fixture {
     lines.pop();
     this.said.length = 0;
     for (const line of lines) {
-      if (line.startsWith('{')) this.said.push(JSON.parse(line) as Said);
+      if (line.startsWith('{"')) this.said.push(JSON.parse(line) as Said);
     }
     this.#changed();
   }

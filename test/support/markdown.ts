@@ -10,6 +10,10 @@ export interface CodeBlock {
   readonly line: number;
   readonly language: string;
   readonly code: string;
+  /** The file that a comment in its first line names. */
+  readonly name: string | undefined;
+  /** The heading that it stands below. */
+  readonly heading: string;
 }
 
 /** What users and contributors read, relative to the root. */
@@ -39,12 +43,20 @@ export function textOf(file: string): string {
 export function codeBlocks(file: string): CodeBlock[] {
   const lines = textOf(file).split('\n');
   const blocks: CodeBlock[] = [];
+  let heading = '';
   for (let at = 0; at < lines.length; at++) {
-    const fence = /^(\s*)```(\w*)/.exec(lines[at] as string);
+    const line = lines[at] as string;
+    if (/^#+ /.test(line)) heading = line;
+    const fence = /^(\s*)```(\w*)/.exec(line);
     if (fence === null) continue;
-    const end = lines.indexOf(`${fence[1]}\`\`\``, at + 1);
-    const code = lines.slice(at + 1, end).join('\n');
-    blocks.push({ file, line: at + 2, language: fence[2] as string, code });
+    const [, indent = '', language = ''] = fence;
+    const end = lines.indexOf(`${indent}\`\`\``, at + 1);
+    const code = lines
+      .slice(at + 1, end)
+      .map((text) => (text.startsWith(indent) ? text.slice(indent.length) : text))
+      .join('\n');
+    const [, name] = /^(?:\/\/|#|rem) ([\w-]+(?:\.[\w-]+)+|Dockerfile)(?![\w/])/.exec(code) ?? [];
+    blocks.push({ file, line: at + 2, language, code, name, heading });
     at = end;
   }
   return blocks;

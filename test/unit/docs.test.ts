@@ -1,12 +1,12 @@
 // What the documents show can be copied: programs type-check, commands exist, links lead somewhere.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import * as ts from 'typescript';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { codeBlocks, documents, textOf, type CodeBlock } from '../support/markdown';
-import { onUnix } from '../support/platform';
+import { onUnix, withTools } from '../support/platform';
 import { ROOT } from '../support/runtime';
 
 // The documents are the same everywhere; so once is enough.
@@ -14,10 +14,9 @@ onUnix('the documents', () => {
   const blocks = documents().flatMap(codeBlocks);
   const programs = blocks
     .filter(({ language }) => ['js', 'ts'].includes(language))
-    // What a channel of node:diagnostics_channel carries has no type; test/e2e/documents.test.ts
-    // runs this one.
-    .filter(({ code }) => !code.startsWith('// watch.js'));
-  const shell = blocks.filter(({ language }) => language === 'sh');
+    // What a channel of node:diagnostics_channel carries has no type.
+    .filter(({ name }) => name !== 'watch.mjs');
+  const shell = blocks.filter(({ language }) => ['sh', 'bat'].includes(language));
 
   test('show programs that type-check against the built package, under `strict`', () => {
     expect(programs.length).toBeGreaterThan(10);
@@ -50,6 +49,21 @@ onUnix('the documents', () => {
     expect(misunderstood).toEqual([]);
   });
 
+  test('show configuration files that have names and parse', () => {
+    const languages = ['ini', 'conf', 'yaml', 'dockerfile', 'python'];
+    const unnamed = blocks.filter(
+      ({ language, name }) => languages.includes(language) && name === undefined,
+    );
+    expect(unnamed).toEqual([]);
+    const prettier = join(ROOT, 'node_modules', 'prettier', 'bin', 'prettier.cjs');
+    for (const { language, code } of blocks) {
+      if (language !== 'json' && language !== 'yaml') continue;
+      const parsed = spawnSync(process.execPath, [prettier, '--parser', language], { input: code });
+      expect({ code, error: String(parsed.stderr) }).toEqual({ code, error: '' });
+      expect(parsed.status).toBe(0);
+    }
+  });
+
   test('name for each supervisor the test that runs it, or say that none does', () => {
     const [, table = ''] = textOf('docs/supervisors.md').split('## Each one');
     const rows = (table.split('\n## ')[0] ?? '')
@@ -61,7 +75,7 @@ onUnix('the documents', () => {
     const unproven = rows.filter(({ name, run }) => {
       const [, test] = /`(\w+)`$/.exec(run) ?? [];
       if (test === undefined) return !/^not run: ./.test(run);
-      const file = ['e2e', 'packages']
+      const file = ['e2e', 'unit', 'packages']
         .map((folder) => `test/${folder}/${test}.test.ts`)
         .find((path) => existsSync(join(ROOT, path)));
       // These two have the names of the rows.
@@ -100,6 +114,48 @@ onUnix('the documents', () => {
   });
 });
 
+withTools('systemd-analyze')('units in the documents', () => {
+  const units = documents()
+    .flatMap(codeBlocks)
+    .filter(({ language }) => language === 'ini');
+
+  test('are accepted by systemd', () => {
+    expect(units.length).toBeGreaterThan(2);
+    for (const unit of units) {
+      const directory = temporaryDirectory();
+      const [firstLine = ''] = unit.code.split('\n');
+      const needed = units.filter(
+        ({ file, name = '' }) => file === unit.file && firstLine.includes(name),
+      );
+      for (const { name = '', code } of [...needed, unit]) {
+        // It checks that programs exist; node may be anywhere.
+        const text = code.replaceAll(/\/usr\/bin\/(?:node|npx)/g, '/bin/sh');
+        writeFileSync(join(directory, name), text);
+      }
+      const path = join(directory, unit.name ?? '');
+      const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', path], {
+        encoding: 'utf8',
+      });
+      removeDirectory(directory);
+      expect(stderr.split('\n').filter((line) => line.includes('my-daemon'))).toEqual([]);
+      expect(status).toBe(0);
+    }
+  });
+});
+
+withTools('python3')('programs in Python in the documents', () => {
+  test('compile', () => {
+    const programs = documents()
+      .flatMap(codeBlocks)
+      .filter(({ language }) => language === 'python');
+    expect(programs.length).toBeGreaterThan(0);
+    const compile = 'import sys; compile(sys.stdin.read(), "it", "exec")';
+    for (const { code } of programs) {
+      expect(spawnSync('python3', ['-c', compile], { input: code })).toMatchObject({ status: 0 });
+    }
+  });
+});
+
 onUnix('docs/troubleshooting.md', () => {
   test('explains every code in lib/: of our errors, and of the system errors that we explain', () => {
     const systems = new Set([...getSystemErrorMap().values()].map(([code]) => code));
@@ -121,7 +177,7 @@ onUnix('docs/troubleshooting.md', () => {
 function typeErrors(programs: readonly CodeBlock[]): string[] {
   const sources = new Map(
     programs.map((block) => {
-      const extension = /^import /m.test(block.code) ? 'mts' : 'cts';
+      const extension = block.name?.endsWith('.cjs') ? 'cts' : 'mts';
       return [join(ROOT, `${block.file}.${block.line}.${extension}`), block] as const;
     }),
   );
