@@ -381,7 +381,7 @@ describe('what nobody foresaw', () => {
       const { stdout, stderr, ...ending } = await command.end();
       expect(ending).toMatchObject({ code });
       expect(stdout).toBe('');
-      expect(stderr).toMatch(/^daemoniker: daemoniker has no prebuilt binary that loads on .*\n$/);
+      expect(stderr).toMatch(/^daemoniker: The addon of daemoniker does not load on .*\n$/);
     },
   );
 
