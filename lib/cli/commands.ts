@@ -275,8 +275,14 @@ async function tell(
     return 0;
   }
   if (outcome === 'timeout') {
-    const text = `process ${pid} still runs after ${seconds} s`;
-    output.failedResult(path, { pid, outcome }, text);
+    const { data } = examine(path);
+    const isSuspended = data.pid === pid && data.suspended === true;
+    const hint = isSuspended ? '; it is suspended: send SIGCONT to continue it' : '';
+    output.failedResult(
+      path,
+      { pid, outcome },
+      `process ${pid} still runs after ${seconds} s${hint}`,
+    );
     return FAILED;
   }
   const how = signal ?? (exitCode === null ? null : `exit code ${exitCode}`);

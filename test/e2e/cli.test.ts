@@ -187,6 +187,17 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     fixture.kill('SIGCONT');
   });
 
+  onUnix.test('stop says that the process is suspended, if that is why it still runs', async () => {
+    const fixture = await daemon();
+    fixture.kill('SIGSTOP');
+    expect(await daemoniker('stop', '--timeout', '0.1', pidFile)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(
+        `process ${fixture.pid} still runs after 0.1 s; it is suspended: send SIGCONT to continue it`,
+      ) as string,
+    });
+  });
+
   onUnix.test('the arguments of the daemon reach no terminal raw, and are cut off', async () => {
     const fixture = start('daemon', [pidFile, '{}', '\u001B[31m\n', 'x'.repeat(500)], {
       wrapper: ['sh', '-c', 'exec "$@"', 'sh'],
