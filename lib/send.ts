@@ -76,7 +76,8 @@ export function send(target: SignalTarget, signal: SignalLike, options?: SendOpt
  * @returns whether it runs
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
  * @throws PidFileError `ERR_PID_FILE_INVALID` for a file that is no PID file, or a system error's
- *   code (`EACCES`) for one that cannot be read.
+ *   code (`EACCES`) for one that cannot be read, or that is locked by a process that may not be looked at and
+ *   has a time before the start of the process that it names.
  *
  * @example
  * ```js
