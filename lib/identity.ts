@@ -165,6 +165,8 @@ export function whyNot(
 ): PidFileError | null {
   if (isAbandoned(report, pid, lock)) return abandoned(path, pid);
   if (!startedBefore(startedAt, report)) {
+    // Somebody lives who holds the file, whatever its time says: perhaps this one, whom we may not look at.
+    if (lock === LockState.Held) return undecided(path, pid);
     return stale(
       path,
       pid,
@@ -196,6 +198,16 @@ const ABANDONED = new WeakSet<PidFileError>();
 /** Whether it is `ERR_PID_FILE_STALE` because of the lock, not because of the times. */
 export function isLockGone(error: PidFileError): boolean {
   return ABANDONED.has(error);
+}
+
+function undecided(path: string, pid: number): PidFileError {
+  return new PidFileError(
+    `Cannot tell whether process ${pid} of PID file '${path}' is the daemon: EACCES: a process holds the ` +
+      'lock of the file, and this user may not see which one. Nothing was signalled; ask as root',
+    'EACCES',
+    path,
+    { pid },
+  );
 }
 
 function stale(path: string, pid: number, reason: string): PidFileError {

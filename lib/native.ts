@@ -1,5 +1,5 @@
-import { join } from 'node:path';
-import loadBinding = require('node-gyp-build');
+import loadAddon = require('./addon.js');
+import { addonError } from './addon_error';
 import type { SignalOrigin } from './signals';
 
 /** What the addon found out about a file; see native/pid_file.h. */
@@ -277,16 +277,9 @@ export interface NativeBinding {
 
 function load(): NativeBinding {
   try {
-    return loadBinding(join(__dirname, '..')) as NativeBinding;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(
-      `daemoniker has no prebuilt binary that loads on ${process.platform}-${process.arch} ` +
-        `(${process.release.name} ${process.version}). ` +
-        'To build one, run "npm run setup" in a clone of its repository. ' +
-        `The reason: ${reason}`,
-      { cause },
-    );
+    return loadAddon() as NativeBinding;
+  } catch (error) {
+    throw addonError(error);
   }
 }
 

@@ -73,7 +73,8 @@ export function send(target: SignalTarget, signal: SignalLike, options?: SendOpt
  * (`ERR_PID_FILE_UNVERIFIED`).
  *
  * @param pidFile - A path or `file:` URL.
- * @throws PidFileError `ERR_PID_FILE_INVALID`, or a system error's code (`EACCES`) if it cannot be read.
+ * @throws PidFileError `ERR_PID_FILE_INVALID`, or a system error's code (`EACCES`) if the file cannot be read, or is
+ *   locked and older than a process that may not be examined.
  *
  * @example
  * ```js

@@ -59,7 +59,7 @@ function inspect(packed) {
   expect(packed.size <= MAX_BYTES, `the tarball has ${packed.size} bytes`);
   const needed = [
     ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'],
-    ...['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts'],
+    ...['dist/index.js', 'dist/index.mjs', 'dist/addon.js', 'dist/index.d.ts', 'dist/index.d.mts'],
     ...TARGETS.map(({ file }) => `prebuilds/${file}`),
   ];
   for (const file of needed) expect(inside.includes(file), `${file} is not in the tarball`);

@@ -291,7 +291,10 @@ async function tell(
     return 0;
   }
   if (outcome === 'timeout') {
-    const text = `process ${pid} is still running after ${seconds} s`;
+    const { data } = examine(path);
+    const isSuspended = data.pid === pid && data.suspended === true;
+    const hint = isSuspended ? '; it is suspended: send SIGCONT to continue it' : '';
+    const text = `process ${pid} is still running after ${seconds} s${hint}`;
     output.failedResult(path, { pid, outcome }, text);
     return FAILED;
   }

@@ -18,6 +18,8 @@ export interface Examination {
   /** For programs. */
   readonly data: {
     readonly pid: number | null;
+    /** Of one that runs. */
+    readonly suspended?: boolean;
     readonly code: string | null;
     readonly message: string | null;
   };

@@ -194,6 +194,17 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     fixture.kill('SIGCONT');
   });
 
+  onUnix.test('stop says that the process is suspended, if that is why it still runs', async () => {
+    const fixture = await daemon();
+    fixture.kill('SIGSTOP');
+    expect(await daemoniker('stop', '--timeout', '0.1', pidFile)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(
+        `process ${fixture.pid} is still running after 0.1 s; it is suspended: send SIGCONT to continue it`,
+      ) as string,
+    });
+  });
+
   onUnix.test('the arguments of the daemon reach no terminal raw, and are cut off', async () => {
     const fixture = start('daemon', [pidFile, '{}', '\u001B[31m\n', 'x'.repeat(500)], {
       wrapper: ['sh', '-c', 'exec "$@"', 'sh'],
@@ -388,7 +399,7 @@ describe('what nobody foresaw', () => {
       const { stdout, stderr, ...ending } = await command.end();
       expect(ending).toMatchObject({ code });
       expect(stdout).toBe('');
-      expect(stderr).toMatch(/^daemoniker: daemoniker has no prebuilt binary that loads on .*\n$/);
+      expect(stderr).toMatch(/^daemoniker: The addon of daemoniker does not load on .*\n$/);
     },
   );
 

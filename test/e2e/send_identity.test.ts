@@ -1,15 +1,16 @@
 // send() signals the process that the file means, and no other that has its number.
-import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PidFile, PidFileError, SIGTERM, SignalError, ping, send } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
-import { start } from '../support/fixture';
+import { Fixture, start } from '../support/fixture';
 import { AS_NOBODY, FOR_NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
-import { onLinux, onLinuxAndWindows, withTools } from '../support/platform';
+import { onLinux, onLinuxAndWindows, onNodeOnLinux, withTools } from '../support/platform';
 import { eventually, lockHolder, makeZombie, startProgram, stateOf } from '../support/processes';
-import { FIXTURES } from '../support/runtime';
+import { FIXTURES, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -301,17 +302,6 @@ asRoot('with other users and namespaces', () => {
     }
   });
 
-  test('who may not see the descriptors of the holder decides by the time', async () => {
-    chmodSync(directory, 0o755);
-    const daemon = await Session.start();
-    await daemon.value(START, pidFile);
-    const nobody = await Session.start(AS_NOBODY);
-    utimesSync(pidFile, LONG_AGO, LONG_AGO);
-    expect(await nobody.error('send($0, 0)', pidFile)).toMatchObject({
-      code: 'ERR_PID_FILE_STALE',
-    });
-  });
-
   withTools(
     'unshare',
     'mount',
@@ -368,6 +358,46 @@ asRoot('with other users and namespaces', () => {
       });
     });
   });
+
+  asRoot(
+    'a lock whose holder may not be looked at, in a file whose time is before the daemon,',
+    () => {
+      // Whoever holds it is alive.
+      async function expectUndecided(pid: number): Promise<void> {
+        utimesSync(pidFile, LONG_AGO, LONG_AGO);
+        const nobody = await Session.start(AS_NOBODY);
+        for (const ask of ['ping($0)', 'send($0, 0)', 'terminate($0, { signal: 0, timeout: 1 })']) {
+          expect(await nobody.error(ask, pidFile)).toMatchObject({ code: 'EACCES', pid });
+        }
+        const cli = join(AS_NOBODY.root, 'dist', 'cli.js');
+        const status = new Fixture([...RUNTIME, cli, 'status', pidFile], AS_NOBODY);
+        const { code, stdout } = await status.end();
+        expect(code).toBe(4);
+        expect(stdout).toContain(`unknown: Cannot tell whether process ${pid} of PID file`);
+      }
+
+      test("is not taken for a stale one: another user's daemon", async () => {
+        chmodSync(directory, 0o755);
+        const daemon = await Session.start();
+        await daemon.value(START, pidFile);
+        await expectUndecided(daemon.pid);
+      });
+
+      withTools('setcap')('and runs on a Node.js with file capabilities,', () => {
+        onNodeOnLinux.test("is not taken for a stale one: the user's own daemon", async () => {
+          chmodSync(directory, 0o777);
+          const capable = join(directory, 'node');
+          copyFileSync(process.execPath, capable);
+          spawnSync('setcap', ['cap_net_bind_service+ep', capable]);
+          const program = join(AS_NOBODY.root, 'test', 'fixtures', 'session.cjs');
+          const daemon = new Fixture([capable, program], AS_NOBODY);
+          daemon.tell(JSON.stringify([START, pidFile]));
+          await daemon.hears('value');
+          await expectUndecided(daemon.pid);
+        });
+      });
+    },
+  );
 
   withTools('unshare')('in a PID namespace', () => {
     const wrapper = ['unshare', '--pid', '--mount-proc', '--fork', '--kill-child'];
