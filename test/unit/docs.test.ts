@@ -23,18 +23,6 @@ onUnix('the documents', () => {
     expect(typeErrors(programs)).toEqual([]);
   });
 
-  test('show in the API reference programs that are complete: a file name, and ES modules', () => {
-    const examples = programs.filter(({ file }) => file === 'docs/api/README.md');
-    expect(examples.length).toBeGreaterThan(20);
-    const incomplete = examples.filter(
-      ({ code }) =>
-        !/^\/\/ [\w-]+\.(mjs|ts)\nimport /.test(code) ||
-        !code.includes("from 'daemoniker';") ||
-        code.includes('require('),
-    );
-    expect(incomplete).toEqual([]);
-  });
-
   test('show uses of the command line that it understands', () => {
     const uses = shell.flatMap(({ code }) =>
       [...code.matchAll(/(?:npx|exec) daemoniker ([^#\n&|;]*)/g)].map(([, words]) => words ?? ''),

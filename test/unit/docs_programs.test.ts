@@ -30,9 +30,7 @@ const NEEDS: Readonly<Record<string, string>> = {
   'docs/operating.md: server.mjs': 'pm2', // test/packages/pm2.test.ts runs it
 };
 
-const blocks = documents()
-  .filter((file) => !file.startsWith('docs/api/')) // until its examples are whole programs
-  .flatMap(codeBlocks);
+const blocks = documents().flatMap(codeBlocks);
 const programs = blocks.filter(({ language }) => ['js', 'ts'].includes(language));
 const named = programs.filter(({ name }) => name !== undefined);
 const title = ({ file, name }: CodeBlock): string => `${file}: ${name}`;
@@ -57,7 +55,7 @@ afterAll(async () => {
 // The documents are the same everywhere; so once is enough.
 onUnix('a program in the documents', () => {
   test('has a name, and is an ES module unless its name says otherwise', () => {
-    expect(programs.length).toBeGreaterThan(20);
+    expect(programs.length).toBeGreaterThan(40);
     const wrong = programs.filter(
       ({ name = '', language, code }) =>
         !(language === 'ts' ? /\.ts$/ : /\.[cm]js$/).test(name) ||
