@@ -5,8 +5,8 @@
 // One file in one version: npm run test:windows -- 22 test/e2e/merging
 // Everything in every version that runs there, under each Wine: npm run test:windows -- all
 //
-// With nothing chosen, it is everything under Debian's Wine 8, and under Wine 10 (wine10.mjs), which
-// orders threads and files differently, what depends on that.
+// With nothing chosen, it is everything in the oldest version under Debian's Wine 8, and in the newest
+// under Wine 10 (wine10.mjs), which orders threads and files differently.
 //
 // Installs what it needs (Debian's packages; the rest below .windows), cross-builds the prebuilt
 // addon and runs the same test files as on Linux inside node.exe. What Wine cannot do stands in
@@ -18,13 +18,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './prebuild/build.mjs';
 import { TARGETS } from './prebuild/targets.mjs';
-import { WINDOWS_RUNTIMES, WINE_10_VERSIONS } from './runtimes/runtimes.mjs';
+import { UNDER_WINE, WINDOWS_RUNTIMES } from './runtimes/runtimes.mjs';
 import { recordResults } from './support/results.mjs';
 import { buildTool } from './windows/build.mjs';
 import { Wine, nodeForWindows, requireTools, stage } from './windows/wine.mjs';
-
-/** What is run under Wine 10 by default. */
-const FOR_WINE_10 = ['test/e2e/windows', 'test/e2e/pid_file_claims'];
 
 const runs = chosen(process.argv.slice(2));
 
@@ -56,30 +53,28 @@ process.exitCode = failures === 0 ? 0 : 1;
 /** Which versions of Node.js run which tests under which Wine. */
 function chosen(words) {
   const option = words.indexOf('--wine');
-  const wineVersion = option < 0 ? null : Number(words.splice(option, 2)[1]);
-  if (wineVersion !== null && wineVersion !== 8 && wineVersion !== 10) {
-    console.error('--wine takes 8 or 10');
-    process.exit(2);
+  const [, wineVersion] = option < 0 ? [] : words.splice(option, 2);
+  if (option >= 0 && UNDER_WINE[wineVersion] === undefined) refuse('--wine takes 8 or 10');
+  const wines = Object.keys(UNDER_WINE).filter((wine) => wine === (wineVersion ?? wine));
+  const isNamed = (version) => words[0] === 'all' || version.startsWith(`${words[0]}.`);
+  const named = wines
+    .map((wine) => ({ wineVersion: Number(wine), versions: UNDER_WINE[wine].filter(isNamed) }))
+    .filter(({ versions }) => versions.length > 0);
+  if (named.length > 0) {
+    const jestArguments = words.slice(1);
+    // One version runs under one Wine, if nothing else is said.
+    const isOne = words[0] !== 'all' && wineVersion === undefined;
+    return (isOne ? named.slice(0, 1) : named).map((run) => ({ ...run, jestArguments }));
   }
-  const under8 = WINDOWS_RUNTIMES.map(({ version }) => version);
-  const under10 = [...under8, ...WINE_10_VERSIONS];
-  const on = (wine, versions, jestArguments) => ({ wineVersion: wine, versions, jestArguments });
-  if (words[0] === 'all') {
-    const runs = [on(8, under8, words.slice(1)), on(10, under10, words.slice(1))];
-    return runs.filter((run) => wineVersion === null || run.wineVersion === wineVersion);
-  }
-  const named = under10.filter((version) => version.startsWith(`${words[0]}.`));
-  const versions = named.length > 0 ? named : under8;
-  const jestArguments = named.length > 0 ? words.slice(1) : words;
-  const isFor10 = versions.some((version) => WINE_10_VERSIONS.includes(version));
-  if (wineVersion === 8 && isFor10) {
-    console.error(`node.exe ${versions.join(', ')} does not run under Wine 8`);
-    process.exit(2);
-  }
-  if (wineVersion !== null || words.length > 0) {
-    return [on(wineVersion ?? (isFor10 ? 10 : 8), versions, jestArguments)];
-  }
-  return [on(8, under8, []), on(10, [under8.at(-1)], FOR_WINE_10)];
+  if (/^\d+$/.test(words[0])) refuse(`node.exe ${words[0]} does not run under that Wine`);
+  return WINDOWS_RUNTIMES.filter(({ wine }) => wines.includes(String(wine))).map(
+    ({ wine, version }) => ({ wineVersion: wine, versions: [version], jestArguments: words }),
+  );
+}
+
+function refuse(message) {
+  console.error(message);
+  process.exit(2);
 }
 
 async function runUnder(wine, { wineVersion, versions, jestArguments }) {
@@ -92,8 +87,10 @@ async function runUnder(wine, { wineVersion, versions, jestArguments }) {
       const before = { passed, failures };
       checkRenamed(wine, node);
       const limits = runTests(wine, wineVersion, node, version, jestArguments);
-      const listed = WINDOWS_RUNTIMES.find((runtime) => runtime.version === version);
-      if (jestArguments.length > 0 || wineVersion !== 8 || listed === undefined) continue;
+      const listed = WINDOWS_RUNTIMES.find(
+        (runtime) => runtime.version === version && runtime.wine === wineVersion,
+      );
+      if (jestArguments.length > 0 || listed === undefined) continue;
       const problems = failures - before.failures;
       const result = { passed: passed - before.passed, limits, problems };
       recordResults('runtimes', { [listed.name]: result });

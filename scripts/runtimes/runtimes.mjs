@@ -114,12 +114,20 @@ export const RUNTIMES = [
   },
 ];
 
-/** Run on request, by `npm run test:windows -- all`: Wine 8 lacks the address space that V8 asks for. */
-export const WINE_10_VERSIONS = ['24.21.0'];
+/** The versions of node.exe that start under each Wine: Wine 8 lacks the address space that V8 in Node 24 asks for. */
+export const UNDER_WINE = {
+  8: ['20.18.0', '22.22.2'],
+  10: ['20.18.0', '22.22.2', '24.21.0'],
+};
 
-export const WINDOWS_RUNTIMES = ['20.18.0', '22.22.2'].map((version) => ({
+/** The oldest under the older Wine, and the newest under the newer one. The others run on request. */
+export const WINDOWS_RUNTIMES = [
+  { wine: 8, version: '20.18.0' },
+  { wine: 10, version: '24.21.0' },
+].map(({ wine, version }) => ({
   name: `Node ${version} (Windows)`,
   version,
+  wine,
   binary: 'win32-x64',
-  how: 'run under Wine',
+  how: `run under Wine ${wine}`,
 }));
