@@ -390,7 +390,7 @@ onWindows('daemoniker service', () => {
     ['a script that is not there', ['node', 'missing.js'], 'There is no file'],
     ['a script of a shell', [join(ROOT, 'package.json')], 'cannot be a service'],
     ['a value that would be taken for the script', ['node', '-r', SERVICE, SERVICE], 'as one word'],
-    ['a variable', ['node', SERVICE, '%PATH%'], 'Windows takes %…% for a variable'],
+    ['a variable', ['node', SERVICE, '%PATH%'], 'Windows would expand %…% as a variable'],
   ])('refuses a command with %s', async (_, command, problem) => {
     const { error } = await service('install', '--insecure', '--', ...command);
     expect(error).toMatchObject({
