@@ -66,7 +66,8 @@ function explain({ cause, folder, file, libc }: Situation): string {
   if (folder !== null && newer.permission?.has('fs.read', folder) === false) {
     return `Node.js runs with --permission: add --allow-fs-read=${folder}${sep}*`;
   }
-  if (folder !== null && /\.asar([\\/]|$)/.test(folder)) {
+  const isUnpacked = file !== null && existsSync(file.replace(/\.asar([\\/])/, '.asar.unpacked$1'));
+  if (folder !== null && /\.asar([\\/]|$)/.test(folder) && !isUnpacked) {
     return "It is packed into an asar archive: unpack it, with asarUnpack: ['**/*.node']";
   }
   if (folder === null || !isThisPackage(folder)) {
@@ -97,7 +98,10 @@ function explainMissing(folder: string, libc: Libc | null): string {
     machine().toLowerCase()
   ];
   if (natural !== undefined && natural !== arch && there.includes(`${platform}-${natural}`)) {
-    return `This Node.js is built for ${arch}, and the machine is ${natural}: install Node.js for ${natural}`;
+    return (
+      `This Node.js is built for ${arch}, and the machine is ${natural}: install Node.js for ${natural}. ` +
+      'A 32-bit system has no binary: clone the repository and run "npm run setup" in it'
+    );
   }
   return 'There is no binary for this platform. To build one, run "npm run setup" in a clone of the repository';
 }
@@ -141,10 +145,15 @@ function findFile(folder: string): string | null {
 
 function findLibc(): Libc | null {
   if (platform !== 'linux' || 'bun' in process.versions || 'deno' in process.versions) return null;
-  const { header } = process.report.getReport() as unknown as {
-    header: { glibcVersionRuntime?: string };
-  };
-  const version = header.glibcVersionRuntime;
+  let version: string | undefined;
+  try {
+    const { header } = process.report.getReport() as unknown as {
+      header: { glibcVersionRuntime?: string };
+    };
+    version = header.glibcVersionRuntime;
+  } catch {
+    return null;
+  }
   return version === undefined ? { name: 'musl', version: '' } : { name: 'glibc', version };
 }
 

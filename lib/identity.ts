@@ -201,13 +201,22 @@ export function isLockGone(error: PidFileError): boolean {
 }
 
 function undecided(path: string, pid: number): PidFileError {
-  return new PidFileError(
+  const error = new PidFileError(
     `Cannot tell whether process ${pid} of PID file '${path}' is the daemon: EACCES: a process holds the ` +
       'lock of the file, and this user may not see which one. Nothing was signalled; ask as root',
     'EACCES',
     path,
     { pid },
   );
+  UNDECIDED.add(error);
+  return error;
+}
+
+const UNDECIDED = new WeakSet<PidFileError>();
+
+/** Whether it is `EACCES` because a process holds the file that this user may not see. */
+export function isHeldUnseen(error: PidFileError): boolean {
+  return UNDECIDED.has(error);
 }
 
 function stale(path: string, pid: number, reason: string): PidFileError {

@@ -24,7 +24,7 @@ import {
   missingDirectory,
   printable,
 } from './errors';
-import { identify, isLeftEmpty } from './identity';
+import { identify, isHeldUnseen, isLeftEmpty } from './identity';
 import { isFailure, native } from './native';
 import { locked } from './pid_file';
 import { happensWithin, toAbortSignal, toDuration } from './waiting';
@@ -368,7 +368,7 @@ function findHolder(path: string): number | PidFileError | null {
   } catch (error) {
     if (error instanceof SignalError) return null;
     if (!(error instanceof PidFileError)) throw error;
-    return REPLACEABLE.includes(error.code) || isLeftEmpty(error) ? null : error;
+    return isReplaceable(error) ? null : error;
   }
 }
 
@@ -382,7 +382,7 @@ function refuseSecond(path: string): void {
   } catch (error) {
     if (error instanceof SignalError && error.code === 'ESRCH') return;
     if (error instanceof PidFileError) {
-      if (REPLACEABLE.includes(error.code) || isLeftEmpty(error)) return;
+      if (isReplaceable(error)) return;
       // A process holds it: one in another container, or one that is about to write its PID.
       const isHeld = error.code === 'ERR_PID_FILE_FOREIGN' || error.pid === null;
       if (isHeld) throw locked(path, null);
@@ -392,7 +392,11 @@ function refuseSecond(path: string): void {
   throw locked(path, pid);
 }
 
-/** What start() replaces. */
+/** Whether start() may replace the file. It alone finds out whether an unseen holder keeps it from that. */
+function isReplaceable(error: PidFileError): boolean {
+  return REPLACEABLE.includes(error.code) || isLeftEmpty(error) || isHeldUnseen(error);
+}
+
 const REPLACEABLE: readonly string[] = ['ENOENT', 'ERR_PID_FILE_STALE', 'ERR_PID_FILE_UNVERIFIED'];
 
 /** Beside the PID file, so that nothing that a daemon has said is lost. */

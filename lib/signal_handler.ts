@@ -811,8 +811,10 @@ for (const signal of SIGNAL_NAMES) {
       configurable: true,
       enumerable: false,
       get: () => undefined,
-      set(handler: unknown) {
-        refuseProperty(name, handler);
+      set(this: SignalHandler1, value: unknown) {
+        if (isMeantAsHandler(this, value)) refuseProperty(name, value);
+        const descriptor = { value, writable: true, enumerable: true, configurable: true };
+        Reflect.defineProperty(this, name, descriptor);
       },
     });
   }
@@ -826,6 +828,12 @@ function isSignalsProperty(name: string | symbol): name is string {
   if (typeof name !== 'string') return false;
   const isOneCase = name === name.toUpperCase() || name === name.toLowerCase();
   return isOneCase && !isHandlerName(name) && SIGNAL_NAMES.includes(name.toUpperCase());
+}
+
+/** A subclass may have a property of such a name for what it likes. */
+function isMeantAsHandler(handler: SignalHandler1, value: unknown): boolean {
+  const isOwnClass = Reflect.getPrototypeOf(handler) === SignalHandler1.prototype;
+  return isOwnClass && typeof value === 'function';
 }
 
 function refuseProperty(name: string, handler: unknown): never {
@@ -873,10 +881,6 @@ function defineProperty(
   descriptor: PropertyDescriptor,
 ): boolean {
   if (!isHandlerName(property)) {
-    // A field of a class, which to its author is an assignment.
-    if (isSignalsProperty(property) && typeof descriptor.value === 'function') {
-      refuseProperty(property, descriptor.value);
-    }
     return Reflect.defineProperty(handler, property, descriptor);
   }
   // It stays an accessor that `delete` undoes.

@@ -320,8 +320,9 @@ export function toSignum(signal: unknown): number {
 /** The end of the message about what is no signal: what to pass. */
 function whatIsMeant(signal: unknown): string {
   if (typeof signal === 'string') {
-    const hint = /^\d+$/.test(signal)
-      ? `; did you mean the number ${signal}?`
+    const number = /^\d+$/.test(signal) ? Number(signal) : NaN;
+    const hint = isSignum(number)
+      ? `; did you mean the number ${number}?`
       : didYouMeanSignal(signal);
     if (hint !== '') return hint;
   }

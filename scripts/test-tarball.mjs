@@ -64,7 +64,7 @@ function inspect(packed) {
   ];
   for (const file of needed) expect(inside.includes(file), `${file} is not in the tarball`);
   const useful =
-    /^(package\.json|[A-Z]+(\.md)?|dist\/[\w/]+\.(js|mjs|cjs|d\.ts|d\.mts)|docs\/[\w/-]+\.md|prebuilds\/.+\.node)$/;
+    /^(package\.json|[A-Z]+(\.md)?|dist\/[\w/]+\.(js|mjs|cjs|d\.ts|d\.mts)|docs\/[\w/-]+\.(md|svg)|prebuilds\/.+\.node)$/;
   for (const file of inside) expect(useful.test(file), `nobody needs ${file} in the tarball`);
   const scripts = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts);
   // prepublishOnly runs where it is published, never where it is installed.

@@ -127,7 +127,9 @@ onNode('the server for Kubernetes in docs/recipes.md', () => {
     await server.until('listens', () => server.stdout.includes('listens'));
     expect(await status('/ready')).toBe(200);
     server.kill('SIGTERM');
-    while ((await status('/ready')) !== 503);
+    while ((await status('/ready')) !== 503) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     expect(await status('/')).toBe(200);
     server.tell('');
     expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });

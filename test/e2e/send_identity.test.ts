@@ -388,7 +388,8 @@ asRoot('with other users and namespaces', () => {
           chmodSync(directory, 0o777);
           const capable = join(directory, 'node');
           copyFileSync(process.execPath, capable);
-          spawnSync('setcap', ['cap_net_bind_service+ep', capable]);
+          const { status } = spawnSync('setcap', ['cap_net_bind_service+ep', capable]);
+          expect(status).toBe(0);
           const program = join(AS_NOBODY.root, 'test', 'fixtures', 'session.cjs');
           const daemon = new Fixture([capable, program], AS_NOBODY);
           daemon.tell(JSON.stringify([START, pidFile]));

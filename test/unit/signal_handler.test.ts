@@ -436,11 +436,7 @@ describe('a property that is named after a signal and takes no handler', () => {
     );
   });
 
-  test('is refused as a field of a class, and as an option', () => {
-    class Field extends SignalHandler1 {
-      sighup = nothing;
-    }
-    expect(thrown(() => new Field(null)).message).toContain("handler.setHandler('SIGHUP', …)");
+  test('is refused as an option', () => {
     const option = { sighup: nothing } as object;
     expect(thrown(() => new SignalHandler1(null, option)).message).toContain(
       'use the option signals: { SIGHUP: … }',
@@ -453,8 +449,14 @@ describe('a property that is named after a signal and takes no handler', () => {
       sighup(): number {
         return 1;
       }
+      sigusr1 = nothing;
     }
     const handler = new Method(null);
+    expect(handler.sigusr1).toBe(nothing);
+    expect(() => Object.assign(handler, { sighup: handler.sighup.bind(handler) })).not.toThrow();
+    expect(() => Object.assign(new SignalHandler1(null), { sighup: undefined })).not.toThrow();
+    const stub = Object.create(SignalHandler1.prototype) as object;
+    expect(Object.assign(stub, { sighup: 1 })).toHaveProperty('sighup', 1);
     expect(handler.sighup()).toBe(1);
     expect(handler.sigquit).toBe(3);
     expect(inspect(handler)).not.toMatch(/sighup/i);
