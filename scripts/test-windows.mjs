@@ -6,7 +6,7 @@
 // Everything in every version that runs there, under each Wine: npm run test:windows -- all
 //
 // With nothing chosen, it is everything in the oldest version under Debian's Wine 8, and in the newest
-// under Wine 10 (wine10.mjs), which orders threads and files differently.
+// under Wine 10 (wine10.mjs), which orders threads and files differently, what depends on that.
 //
 // Installs what it needs (Debian's packages; the rest below .windows), cross-builds the prebuilt
 // addon and runs the same test files as on Linux inside node.exe. What Wine cannot do stands in
@@ -22,6 +22,10 @@ import { UNDER_WINE, WINDOWS_RUNTIMES } from './runtimes/runtimes.mjs';
 import { recordResults } from './support/results.mjs';
 import { buildTool } from './windows/build.mjs';
 import { Wine, nodeForWindows, requireTools, stage } from './windows/wine.mjs';
+
+/** The newest under the newer Wine: when nothing is chosen, these. */
+const NEWEST = { wineVersion: 10, versions: UNDER_WINE[10].slice(-1) };
+const FOR_NEWEST = ['test/e2e/windows', 'test/e2e/pid_file_claims', 'test/e2e/pid_file_end'];
 
 const runs = chosen(process.argv.slice(2));
 
@@ -67,9 +71,12 @@ function chosen(words) {
     return (isOne ? named.slice(0, 1) : named).map((run) => ({ ...run, jestArguments }));
   }
   if (/^\d+$/.test(words[0])) refuse(`node.exe ${words[0]} does not run under that Wine`);
-  return WINDOWS_RUNTIMES.filter(({ wine }) => wines.includes(String(wine))).map(
-    ({ wine, version }) => ({ wineVersion: wine, versions: [version], jestArguments: words }),
-  );
+  const whole = WINDOWS_RUNTIMES.map(({ wine, version }) => ({
+    ...{ wineVersion: wine, versions: [version], jestArguments: words },
+  }));
+  const isChosen = words.length > 0 || wineVersion !== undefined;
+  const newest = { ...NEWEST, jestArguments: isChosen ? words : FOR_NEWEST };
+  return [...whole, newest].filter((run) => wines.includes(String(run.wineVersion)));
 }
 
 function refuse(message) {
