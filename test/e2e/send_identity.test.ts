@@ -10,7 +10,7 @@ import { AS_NOBODY, FOR_NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
 import { onLinux, onLinuxAndWindows, onNodeOnLinux, withTools } from '../support/platform';
 import { eventually, lockHolder, makeZombie, startProgram, stateOf } from '../support/processes';
-import { FIXTURES, NAME, RUNTIME } from '../support/runtime';
+import { FIXTURES, RUNTIME } from '../support/runtime';
 import { Session } from '../support/session';
 
 const START = '(kept.handler = new SignalHandler1($0).start(), true)';
@@ -369,8 +369,6 @@ asRoot('with other users and namespaces', () => {
         for (const ask of ['ping($0)', 'send($0, 0)', 'terminate($0, { signal: 0, timeout: 1 })']) {
           expect(await nobody.error(ask, pidFile)).toMatchObject({ code: 'EACCES', pid });
         }
-        // Deno keeps a cache at home, where this user has none: two at a time share another one.
-        if (NAME === 'deno') return;
         const cli = join(AS_NOBODY.root, 'dist', 'cli.js');
         const status = new Fixture([...RUNTIME, cli, 'status', pidFile], AS_NOBODY);
         const { code, stdout, stderr } = await status.end();
