@@ -32,7 +32,21 @@ const SUBSET = [
 // A supervisor sees an exit code or a signal, which is no matter of Node's version: shown by the
 // newest, by the other engines, and by this one (`npm test`).
 const SUPERVISED = ['Node 26', 'Bun', 'Deno'];
-const WITHOUT_SUPERVISORS = ['--testPathIgnorePatterns', 'test/e2e/supervisors'];
+const WITH_SUPERVISORS = ['supervisors'];
+
+// What the addon does without the engine, and the command line: the oldest version and the newest show it,
+// with the same binary, and `npm test` with this one.
+const OF_NO_VERSION = [
+  'child_end',
+  'cli',
+  'launch',
+  'notify',
+  'pid_file',
+  'python_original',
+  'send_',
+  'start_wait',
+  'terminate',
+];
 
 // Most of a test is waiting for a process to start, so three runtimes share two processors well.
 const WIDTH = 3;
@@ -42,11 +56,13 @@ const separator = words.indexOf('--');
 const wanted = separator < 0 ? words : words.slice(0, separator);
 const forJest = separator < 0 ? [] : words.slice(separator + 1);
 const runtimes = RUNTIMES.filter(
-  ({ name, how }) =>
+  ({ name, binary }) =>
     wanted.length === 0 ||
-    (wanted.includes('--nodes') && how === 'run natively' && name.startsWith('Node')) ||
+    (wanted.includes('--nodes') && binary === HOST.name && name.startsWith('Node')) ||
     wanted.some((part) => name.toLowerCase().includes(part.toLowerCase())),
 );
+// The slowest first.
+runtimes.sort((one, other) => Number(other.emulated ?? false) - Number(one.emulated ?? false));
 if (runtimes.length === 0) throw new Error(`no runtime is called ${wanted.join(' or ')}`);
 const outputs = join(ROOT, 'build', 'runtimes');
 mkdirSync(outputs, { recursive: true });
@@ -85,7 +101,13 @@ async function test(runtime) {
   const output = join(outputs, `${runtime.name.replaceAll(/\W+/g, '-')}.json`);
   const which = runtime.emulated ? [...SUBSET] : ['test/e2e'];
   const isSupervised = SUPERVISED.some((name) => runtime.name.startsWith(name));
-  if (!isSupervised && forJest.length === 0) which.push(...WITHOUT_SUPERVISORS);
+  const leftOut = [
+    ...(isSupervised ? [] : WITH_SUPERVISORS),
+    ...(runtime.isBetween ? OF_NO_VERSION : []),
+  ];
+  if (leftOut.length > 0 && forJest.length === 0) {
+    which.push('--testPathIgnorePatterns', ...leftOut.map((name) => `test/e2e/${name}`));
+  }
   const arguments_ = ['--json', `--outputFile=${output}`, '--silent', '--runInBand', ...forJest];
   rmSync(output, { force: true });
   const { stderr } = await tryRun(process.execPath, [JEST, ...arguments_, ...which], {

@@ -1,6 +1,6 @@
 // Says which of its threads are the messenger and the watcher (Linux), after they have worked once.
 const { readdirSync } = require('node:fs');
-const { SignalHandler1 } = require('../..');
+const { SignalHandler1 } = require('../../');
 
 const others = readdirSync('/proc/self/task');
 new SignalHandler1(null, {

@@ -1,6 +1,6 @@
 // Says of each SIGTERM whether the name of its sender is known. With an argument, the event loop is
 // kept busy by callbacks of that many milliseconds.
-const { SignalHandler1 } = require('../..');
+const { SignalHandler1 } = require('../../');
 
 const busy = Number(process.argv[2] ?? 0);
 

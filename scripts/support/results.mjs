@@ -1,17 +1,29 @@
-// What the last run of each command found out, for the table of scripts/platforms.mjs.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// What the last run of each command found out, for the table of scripts/platforms.mjs. A file for each
+// thing, so that commands that run at the same time do not lose what the other has found.
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './run.mjs';
 
-const fileOf = (kind) => join(ROOT, 'build', 'results', `${kind}.json`);
+const directoryOf = (kind) => join(ROOT, 'build', 'results', kind);
 
+/** By the names of the things. */
 export function readResults(kind) {
-  return existsSync(fileOf(kind)) ? JSON.parse(readFileSync(fileOf(kind), 'utf8')) : {};
+  const directory = directoryOf(kind);
+  if (!existsSync(directory)) return {};
+  return Object.fromEntries(
+    readdirSync(directory).map((file) => [
+      decodeURIComponent(file.replace(/\.json$/, '')),
+      JSON.parse(readFileSync(join(directory, file), 'utf8')),
+    ]),
+  );
 }
 
 /** Keeps what an earlier run said of things that this one has left out. */
 export function recordResults(kind, results) {
-  mkdirSync(join(ROOT, 'build', 'results'), { recursive: true });
-  const all = { ...readResults(kind), ...results };
-  writeFileSync(fileOf(kind), `${JSON.stringify(all, null, 2)}\n`);
+  const directory = directoryOf(kind);
+  mkdirSync(directory, { recursive: true });
+  for (const [name, result] of Object.entries(results)) {
+    const file = join(directory, `${encodeURIComponent(name)}.json`);
+    writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+  }
 }

@@ -1,5 +1,5 @@
 // SIGABRT of the process itself is a crash; from another process it is a message.
-import type { SignalHandler1 } from '../..';
+import type { SignalHandler1 } from '../../';
 import { addonPath, type NativeHelper } from '../support/addon';
 import { endAll } from '../support/fixture';
 import { onNode, onUnix, withSigabrtToOneself } from '../support/platform';

@@ -2,7 +2,7 @@
 // another process that has the number of one by now.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { send, terminate } from '../..';
+import { send, terminate } from '../../';
 import { caught } from '../support/caught';
 import { alsoEnd, directory } from '../support/each_test';
 import { AS_NOBODY, FOR_NOBODY, asRoot } from '../support/nobody';

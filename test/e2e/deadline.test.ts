@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as timePasses } from 'node:timers/promises';
-import { SIGABRT, SIGINT, SIGTERM, send } from '../..';
+import { SIGABRT, SIGINT, SIGTERM, send } from '../../';
 import { hangingWritePath } from '../support/addon';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';

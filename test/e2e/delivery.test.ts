@@ -1,7 +1,7 @@
 // send() to a daemon, from a file to its handler.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SIGABRT, SIGINT, SIGTERM, ping, send } from '../..';
+import { SIGABRT, SIGINT, SIGTERM, ping, send } from '../../';
 import { addonPath, type NativeHelper } from '../support/addon';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy, deathWithoutHandler } from '../support/endings';

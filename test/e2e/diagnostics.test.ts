@@ -1,5 +1,5 @@
 // What node:diagnostics_channel tells operators, without a change of the daemon's code.
-import type { SignalMessage } from '../..';
+import type { SignalMessage } from '../../';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { endAll } from '../support/fixture';
 import { SENT } from '../support/sending';

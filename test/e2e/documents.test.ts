@@ -1,11 +1,11 @@
 // What the documents say about two of their programs, on every runtime. All of them are run, once, by
-// test/unit/docs_programs.test.ts.
+// test/docs/programs.test.ts.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as timePasses } from 'node:timers/promises';
-import { SIGTERM, send } from '../..';
+import { SIGTERM, send } from '../../';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { deathBy } from '../support/endings';
 import { Fixture, endAll } from '../support/fixture';

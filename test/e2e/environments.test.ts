@@ -1,5 +1,5 @@
 // The places that signals come from in real life.
-import type { SignalHandler1 } from '../..';
+import type { SignalHandler1 } from '../../';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { preloading, staticTlsPath } from '../support/addon';

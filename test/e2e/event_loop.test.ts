@@ -1,7 +1,7 @@
 // A running handler neither keeps the process alive nor loses what arrives at its end.
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SignalHandler1 } from '../..';
+import type { SignalHandler1 } from '../../';
 import { directory } from '../support/each_test';
 import { eventually } from '../support/processes';
 import { run } from '../support/program';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
-import { SIGTERM, send, terminate } from '../..';
+import { SIGTERM, send, terminate } from '../../';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { Fixture, endAll } from '../support/fixture';
 import { onNode, onNodeOnUnix, withCommand, withTools } from '../support/platform';

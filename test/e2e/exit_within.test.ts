@@ -1,5 +1,5 @@
 import { setTimeout as timePasses } from 'node:timers/promises';
-import { SIGINT, SIGTERM, SignalHandler1, send } from '../..';
+import { SIGINT, SIGTERM, SignalHandler1, send } from '../../';
 import { pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
 import { Fixture, start } from '../support/fixture';

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { launch, ping, terminate } from '../..';
+import { launch, ping, terminate } from '../../';
 import { alsoEnd, directory, pidFile } from '../support/each_test';
 import { Fixture, start, type FixtureOptions, type Said } from '../support/fixture';
 import { AS_NOBODY, FOR_NOBODY, NOBODY, asRoot } from '../support/nobody';

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as timePasses } from 'node:timers/promises';
-import { send, SIGTERM } from '../..';
+import { send, SIGTERM } from '../../';
 import { endlessConstructorPath, heldAllocatorPath, preloading } from '../support/addon';
 import { CpuQuota, withCpuQuota } from '../support/cgroup';
 import { removeDirectory, temporaryDirectory } from '../support/directory';

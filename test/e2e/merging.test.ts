@@ -1,5 +1,5 @@
 // Order of arrival, merging, and nothing lost around stop().
-import type { SignalHandler1 } from '../..';
+import type { SignalHandler1 } from '../../';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { directory } from '../support/each_test';

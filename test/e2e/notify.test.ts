@@ -2,7 +2,7 @@
 import { chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { notify } from '../..';
+import { notify } from '../../';
 import { caught } from '../support/caught';
 import { directory } from '../support/each_test';
 import { Fixture, SOON_MS, start } from '../support/fixture';

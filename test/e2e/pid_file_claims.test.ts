@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PidFile, PidFileError, ping } from '../..';
+import { PidFile, PidFileError, ping } from '../../';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { locksOf } from '../support/locks';

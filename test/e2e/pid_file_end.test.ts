@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { PidFile, ping, send } from '../..';
+import { PidFile, ping, send } from '../../';
 import { addonPath } from '../support/addon';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';

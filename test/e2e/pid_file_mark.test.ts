@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { PidFile, PidFileError, ping, send, terminate } from '../..';
+import { PidFile, PidFileError, ping, send, terminate } from '../../';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { NOBODY, asRoot } from '../support/nobody';

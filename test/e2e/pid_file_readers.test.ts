@@ -1,7 +1,7 @@
 // Who reads a PID file, and what it makes of ours: the table in docs/pid-files.md, cell by cell.
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ping } from '../..';
+import { ping } from '../../';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture } from '../support/fixture';
 import { textOf } from '../support/markdown';

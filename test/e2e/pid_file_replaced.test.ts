@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { PidFile, ping, send } from '../..';
+import { PidFile, ping, send } from '../../';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import type { FixtureOptions } from '../support/fixture';

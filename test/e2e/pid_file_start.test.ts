@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { send } from '../..';
+import { send } from '../../';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, PATIENCE_MS } from '../support/fixture';
 import { locksOf } from '../support/locks';

@@ -11,7 +11,7 @@ import {
   SIGTERM,
   SignalHandler1,
   send,
-} from '../..';
+} from '../../';
 import { pidFile } from '../support/each_test';
 import { deathWithoutHandler } from '../support/endings';
 import { run } from '../support/program';

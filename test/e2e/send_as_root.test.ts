@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { PidFileError, ping, send } from '../..';
+import { PidFileError, ping, send } from '../../';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { PATIENCE_MS } from '../support/fixture';

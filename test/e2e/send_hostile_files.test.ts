@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
-import { PidFileError, ping, send } from '../..';
+import { PidFileError, ping, send } from '../../';
 import { caught } from '../support/caught';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { Fixture, endAll } from '../support/fixture';

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PidFile, PidFileError, SIGTERM, SignalError, ping, send } from '../..';
+import { PidFile, PidFileError, SIGTERM, SignalError, ping, send } from '../../';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture, start } from '../support/fixture';

@@ -1,5 +1,5 @@
 // Who sent a signal, and how.
-import type { SignalHandler1 } from '../..';
+import type { SignalHandler1 } from '../../';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // Several handlers in one process, and several copies of the package.
-import type { SignalHandler1 } from '../..';
+import type { SignalHandler1 } from '../../';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { addonPath } from '../support/addon';
@@ -238,7 +238,7 @@ describe('two copies of the package', () => {
   test('a default handler of the second copy raises, and ends the process by the signal', async () => {
     const program = run(
       ({ say, args, require, onCommand }) => {
-        const copy = require(args[0] as string) as typeof import('../..');
+        const copy = require(args[0] as string) as typeof import('../../');
         new copy.SignalHandler1(null).start();
         onCommand(() => undefined);
         say('ready');

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as timePasses } from 'node:timers/promises';
-import { SignalHandler1 } from '../..';
+import { SignalHandler1 } from '../../';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';

@@ -13,7 +13,7 @@ import {
   send,
   terminate,
   type SignalLike,
-} from '../..';
+} from '../../';
 import { caught } from '../support/caught';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { endAll, start } from '../support/fixture';

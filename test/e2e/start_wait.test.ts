@@ -1,7 +1,7 @@
 // start({ wait }): the signals at once, the PID file when its holder lets it go.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ping, send, type SignalHandler1 } from '../..';
+import { ping, send, type SignalHandler1 } from '../../';
 import { directory, pidFile } from '../support/each_test';
 import type { Fixture } from '../support/fixture';
 import { asRoot } from '../support/nobody';

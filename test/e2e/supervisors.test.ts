@@ -3,7 +3,7 @@
 // the supervisor knows how it went.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { ping, send } from '../..';
+import { ping, send } from '../../';
 import { directory, pidFile } from '../support/each_test';
 import { Fixture } from '../support/fixture';
 import { asRoot } from '../support/nobody';

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ping, terminate, type TerminateOptions } from '../..';
+import { ping, terminate, type TerminateOptions } from '../../';
 import { directory, pidFile } from '../support/each_test';
 import { deathWithoutHandler } from '../support/endings';
 import { Fixture, start } from '../support/fixture';

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PidFile, SIGINT, SIGTERM, SignalError, ping, send } from '../..';
+import { PidFile, SIGINT, SIGTERM, SignalError, ping, send } from '../../';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
 import { deathBy, deathWithoutHandler } from '../support/endings';

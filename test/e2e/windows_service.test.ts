@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { SIGTERM, send } from '../..';
+import { SIGTERM, send } from '../../';
 import { alsoEnd, directory, pidFile } from '../support/each_test';
 import { Fixture, start, type Ending, type Said } from '../support/fixture';
 import { onUnix, onWindows, onWindowsItself } from '../support/platform';

@@ -1,5 +1,5 @@
 // Signals belong to the main thread; worker threads come and go.
-import type { SignalHandler1 } from '../..';
+import type { SignalHandler1 } from '../../';
 import { join } from 'node:path';
 import { directory } from '../support/each_test';
 import { run } from '../support/program';

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as timePasses } from 'node:timers/promises';
-import { PidFile, ping, send } from '../..';
+import { PidFile, ping, send } from '../../';
 import { caught } from '../support/caught';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { endAll, type Ending, type Fixture } from '../support/fixture';

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
-import { ping } from '../..';
+import { ping } from '../../';
 import { directory, pidFile } from '../support/each_test';
 import { removeDirectory, temporaryDirectory } from '../support/directory';
 import { Fixture, type Said } from '../support/fixture';

@@ -1,6 +1,6 @@
 // Programs that stand in the test they belong to, run by the runtime under test.
-import type * as daemonikerModule from '../..';
-import type { ReceivedSignal, SignalHandler1 } from '../..';
+import type * as daemonikerModule from '../../';
+import type { ReceivedSignal, SignalHandler1 } from '../../';
 import { start, type Fixture, type FixtureOptions } from './fixture';
 
 /** Descriptors (handles, on Windows), threads and memory of a process. */

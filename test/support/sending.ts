@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { send } from '../..';
+import { send } from '../../';
 import { PATIENCE_MS } from './fixture';
 import { TELLS_KILL_FROM_RAISE } from './platform';
 import { signalSet } from './proc';

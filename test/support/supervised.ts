@@ -1,7 +1,7 @@
 // The daemon that supervisors are given: it says what becomes of it.
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ping } from '../..';
+import { ping } from '../../';
 import { alsoEnd, directory, pidFile } from './each_test';
 import { Fixture } from './fixture';
 import { eventually } from './processes';

@@ -9,7 +9,7 @@ import {
   SIGINT,
   SIGTERM,
   SignalError,
-} from '../..';
+} from '../../';
 import { caught } from '../support/caught';
 
 describe.each([

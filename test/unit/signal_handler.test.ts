@@ -11,7 +11,7 @@ import {
   SIGTERM,
   SignalHandler1,
   type SignalCallable,
-} from '../..';
+} from '../../';
 
 const NAMES = ['sigint', 'sigterm', 'sigabrt'] as const;
 const nothing = (): void => undefined;

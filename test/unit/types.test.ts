@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fork, spawn } from 'node:child_process';
 import * as ts from 'typescript';
-import * as daemoniker from '../..';
+import * as daemoniker from '../../';
 import {
   DaemonikerException,
   IGNORE_SIGNAL,
@@ -27,7 +27,7 @@ import {
   ping,
   send,
   terminate,
-} from '../..';
+} from '../../';
 import { ROOT } from '../support/runtime';
 
 type Equal<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;

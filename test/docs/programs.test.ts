@@ -10,7 +10,7 @@
 import { Agent, get } from 'node:http';
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
-import { ping, terminate } from '../..';
+import { ping, terminate } from '../../';
 import {
   EmptyProject,
   fileToRun,
