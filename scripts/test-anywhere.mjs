@@ -19,7 +19,6 @@ const TESTS = {
   'e2e/send_as_root': ['when root asks', 'when a user asks'],
   'e2e/send_hostile_files': ['on Unix a socket is refused'],
   'e2e/several_handlers': ['two copies of the package'],
-  'docs/documents': ['the documents show programs'],
 };
 const WANTED = `^(${Object.values(TESTS).flat().join('|')})`;
 
