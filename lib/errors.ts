@@ -95,7 +95,7 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  * - `ERR_SHUTDOWN_OVER`: `onShutdown()` was called after the last hook had run.
  * - `ERR_UNKNOWN_SIGNAL`: this platform has no such signal.
  * - A system error's code, with `errno` and `syscall`: `ESRCH` (no such process), `EPERM` (not permitted),
- *   `EACCES` (the process is hidden from this one), `EAGAIN` (no thread left), `EMFILE` or `ENFILE` (no
+ *   `EACCES` (/proc hides the process, or is not mounted), `EAGAIN` (no thread left), `EMFILE` or `ENFILE` (no
  *   descriptor left).
  * - On Windows also `EPROTO` (what answers on its pipe is not a daemoniker handler), `ETIMEDOUT` (no answer
  *   within two seconds) and `ENOSYS` (no handler, and Windows itself can only terminate a process).
