@@ -11,9 +11,10 @@ import { join } from 'node:path';
 import { PidFile, PidFileError, ping, send, terminate } from '../..';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
+import { FUSE, besides, withFuse } from '../support/fuse';
 import { NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
-import { FUSE, only, onLinux, withFuse, withTools } from '../support/platform';
+import { only, onLinux, withTools } from '../support/platform';
 import { eventually, startProgram, stateOf } from '../support/processes';
 import { FIXTURES, IS_WINDOWS, NAME, VERSION } from '../support/runtime';
 import { Session } from '../support/session';
@@ -125,7 +126,7 @@ onLinux('on Linux', () => {
     let asker: Session;
     beforeEach(async () => {
       daemon = await Session.start({ wrapper: [...FUSE, directory] });
-      asker = await Session.start({ wrapper: ['nsenter', `--mount=/proc/${daemon.pid}/ns/mnt`] });
+      asker = await Session.start({ wrapper: besides(daemon.pid) });
       await daemon.value(START, pidFile);
     });
 

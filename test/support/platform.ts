@@ -2,10 +2,10 @@
 // skipped.
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, symlinkSync } from 'node:fs';
-import { release, tmpdir } from 'node:os';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { removeDirectory, temporaryDirectory } from './directory';
-import { FIXTURES, IS_WINDOWS, NAME, RUNTIME, type RuntimeName } from './runtime';
+import { IS_WINDOWS, NAME, RUNTIME, type RuntimeName } from './runtime';
 
 interface Only {
   (name: string, body: () => void): void;
@@ -130,12 +130,6 @@ export function withCommand(command: string, ...args: string[]): Only {
   const works = !IS_WINDOWS && spawnSync(command, args, { stdio: 'ignore' }).status === 0;
   return only(`needs ${[command, ...args].join(' ')}`, works);
 }
-
-/** Runs a command with a file system of its own that keeps the locks to itself. */
-export const FUSE = ['python3', join(FIXTURES, 'fuse.py')] as const;
-const mountsFuse =
-  IS_LINUX && spawnSync(FUSE[0], [FUSE[1], tmpdir(), 'nsenter', '--version']).status === 0;
-export const withFuse = only('needs python3, nsenter, and to mount FUSE', mountsFuse);
 
 function isInstalled(tool: string): boolean {
   return spawnSync('sh', ['-c', 'command -v "$0"', tool]).status === 0;
