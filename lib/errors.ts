@@ -95,7 +95,7 @@ export interface SignalErrorDetails extends SystemErrorDetails {
  * - `ERR_SHUTDOWN_OVER`: `onShutdown()` was called after the last hook had run.
  * - `ERR_UNKNOWN_SIGNAL`: this platform has no such signal.
  * - A system error's code, with `errno` and `syscall`: `ESRCH` (no such process), `EPERM` (not permitted),
- *   `EACCES` (the process is hidden from this one), `EAGAIN` (no thread left), `EMFILE` or `ENFILE` (no
+ *   `EACCES` (/proc hides the process, or is not mounted), `EAGAIN` (no thread left), `EMFILE` or `ENFILE` (no
  *   descriptor left).
  * - On Windows also `EPROTO` (what answers on its pipe is not a daemoniker handler), `ETIMEDOUT` (no answer
  *   within two seconds) and `ENOSYS` (no handler, and Windows itself can only terminate a process).
@@ -378,13 +378,24 @@ export function outOfRange(name: string, expected: string, actual: unknown): Ran
 /** For a method or accessor used without its object. `member`: how it is used, as `handler.stop()`. */
 export function invalidThis(className: string, member: string, actual: unknown): TypeError {
   const callback = member.endsWith('()') ? `, or () => ${member} as a callback` : '';
+  const received = seemsToBe(className, actual)
+    ? `an object that inherits from ${className} but was not made by its constructor`
+    : describe(actual);
   return withCode(
     new TypeError(
       `Value of "this" must be an instance of ${className}. Use ${member}${callback}. ` +
-        `Received ${describe(actual)}`,
+        `Received ${received}`,
     ),
     'ERR_INVALID_THIS',
   );
+}
+
+/** As what Object.create() makes of a prototype. */
+function seemsToBe(className: string, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  const { constructor } = (prototype ?? {}) as { constructor?: { name?: unknown } };
+  return constructor?.name === className || seemsToBe(className, prototype);
 }
 
 /** As Node's own classes that are not made with `new`. */

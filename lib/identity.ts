@@ -165,7 +165,7 @@ export function whyNot(
 ): PidFileError | null {
   if (isAbandoned(report, pid, lock)) return abandoned(path, pid);
   if (!startedBefore(startedAt, report)) {
-    // Somebody lives who holds the file, whatever its time says: perhaps this one, whom we may not look at.
+    // Somebody lives who holds the file, whatever its time says: perhaps this one, which we cannot see.
     if (lock === LockState.Held) return undecided(path, pid);
     return stale(
       path,
@@ -203,7 +203,8 @@ export function isLockGone(error: PidFileError): boolean {
 function undecided(path: string, pid: number): PidFileError {
   const error = new PidFileError(
     `Cannot tell whether process ${pid} of PID file '${path}' is the daemon: EACCES: a process holds the ` +
-      'lock of the file, and this user may not see which one. Nothing was signalled; ask as root',
+      'lock of the file, and the system does not show this user which one (on FUSE, it may show nobody). ' +
+      'Nothing was signalled; ask as root',
     'EACCES',
     path,
     { pid },
@@ -214,7 +215,7 @@ function undecided(path: string, pid: number): PidFileError {
 
 const UNDECIDED = new WeakSet<PidFileError>();
 
-/** Whether it is `EACCES` because a process holds the file that this user may not see. */
+/** Whether it is `EACCES` because a process holds the file, and it is not shown which one. */
 export function isHeldUnseen(error: PidFileError): boolean {
   return UNDECIDED.has(error);
 }

@@ -274,7 +274,7 @@ class Started {
     return [this.#pid];
   }
 
-  #endedEarly(problem: PidFileError | null): LaunchError {
+  #endedEarly(problem: Problem | null): LaunchError {
     const { code, signal } = this.#exit ?? { code: null, signal: null };
     const how = signal === null ? `exited with code ${code}` : `was terminated by ${signal}`;
     return this.#failed(
@@ -288,7 +288,7 @@ class Started {
     );
   }
 
-  #late(timeout: number, problem: PidFileError | null): LaunchError {
+  #late(timeout: number, problem: Problem | null): LaunchError {
     return this.#failed(
       `did not hold '${this.#request.path}' within ${timeout / 1000} s and was terminated`,
       'ERR_LAUNCH_TIMEOUT',
@@ -296,13 +296,7 @@ class Started {
     );
   }
 
-  /** `problem`: what is wrong with the PID file. */
-  #failed(
-    what: string,
-    code: string,
-    problem: PidFileError | null,
-    details: object = {},
-  ): LaunchError {
+  #failed(what: string, code: string, problem: Problem | null, details: object = {}): LaunchError {
     const { command, args, path, output } = this.#request;
     const words = [command, ...args].join(' ');
     const shown = words.length > 80 ? `${words.slice(0, 80)}…` : words;
@@ -359,14 +353,17 @@ function heldByOther(path: string, pid: number): PidFileError {
   );
 }
 
+/** What keeps a PID file from telling which process holds it. */
+type Problem = PidFileError | SignalError;
+
 /** Which process the file means; `null` if it does not exist yet, or what is wrong with it. */
-function findHolder(path: string): number | PidFileError | null {
+function findHolder(path: string): number | Problem | null {
   try {
     const target = identify(path, { verify: true, insecure: true });
     target.close();
     return target.pid;
   } catch (error) {
-    if (error instanceof SignalError) return null;
+    if (error instanceof SignalError) return error.code === 'ESRCH' ? null : error;
     if (!(error instanceof PidFileError)) throw error;
     return isReplaceable(error) ? null : error;
   }

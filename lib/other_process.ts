@@ -1,4 +1,5 @@
 // Another process: found by its number, watched and signalled.
+import { existsSync } from 'node:fs';
 import { PidFileError, SignalError, explainSystemError, systemErrorCode } from './errors';
 import {
   isFailure,
@@ -96,7 +97,7 @@ export class OtherProcess {
   }
 
   #fails(toDo: string, errno: number, syscall: string): SignalError {
-    const reason = explainSystemError(errno, whose(this.details()));
+    const reason = explainSystemError(errno, whyNotAllowed(this.details()));
     return new SignalError(
       `Cannot ${toDo} ${named(this.pid, this.#path)}: ${reason}`,
       systemErrorCode(errno),
@@ -142,20 +143,33 @@ function notExamined(
   const problem =
     code === 'ESRCH'
       ? `ESRCH: no such process${end}`
-      : `it cannot be examined: ${explainSystemError(errno, whose(native.processDetails(pid, NO_HANDLE)))}`;
+      : `it cannot be examined: ${explainUnexamined(pid, errno)}`;
   const message = `${beginning(named(pid, path))}: ${problem}`;
   return new SignalError(message, code, details(pid, path, errno, syscall));
 }
 
-/** Names the users, for explainSystemError(); nothing where that is not the reason, or is not known. */
-function whose({ user }: ProcessDetails): Readonly<Record<string, string>> {
+/** Why the system says nothing about a process. */
+export function explainUnexamined(pid: number, errno: number): string {
+  return explainSystemError(errno, whyNotAllowed(native.processDetails(pid, NO_HANDLE)));
+}
+
+/** For explainSystemError(): which users these are, or what /proc lacks; nothing where neither is the reason. */
+function whyNotAllowed({ user }: ProcessDetails): Readonly<Record<string, string>> {
   const ours = native.processDetails(process.pid, NO_HANDLE).user;
+  if (process.platform === 'linux' && user === '') return { EACCES: whyNotInProc() };
   if (user === '' || ours === '' || user === ours) return {};
   const users = `the process belongs to ${user}, and this one to ${ours}`;
   return {
     EACCES: `permission denied; ${users}`,
     EPERM: `operation not permitted; ${users}`,
   };
+}
+
+/** A process that is alive, and is not there. */
+function whyNotInProc(): string {
+  return existsSync('/proc/self')
+    ? '/proc does not show it to this user (hidepid); ask as its own user or as root'
+    : '/proc is not mounted here; mount it first (mount -t proc proc /proc)';
 }
 
 function named(pid: number, path: string | undefined): string {

@@ -21,6 +21,7 @@ import {
   type FileReport,
   type ProcessDescription,
 } from './native';
+import { explainUnexamined } from './other_process';
 import { MARK, contentFor, invalid, isAbandoned, parsePidFile } from './pid_file_content';
 import { registry } from './registry';
 
@@ -322,7 +323,7 @@ function isOlderThanBoot(report: FileReport): boolean {
 
 function undecided(path: string, pid: number, { error: errno, syscall }: Failure): PidFileError {
   return new PidFileError(
-    `Cannot tell whether process ${pid} of PID file '${path}' is running: ${explainSystemError(errno)}. ` +
+    `Cannot tell whether process ${pid} of PID file '${path}' is running: ${explainUnexamined(pid, errno)}. ` +
       'The file was left as it is',
     systemErrorCode(errno),
     path,

@@ -54,7 +54,8 @@ const PINS = process.platform !== 'win32';
 // last, and says so. Bun does not emit 'removeListener', and Deno keeps its handler, which also calls
 // the one it found. There, and on Windows, the default handler calls the listeners of others.
 const BUN = 'bun' in process.versions;
-const SHARES = PINS && !BUN && !('deno' in process.versions);
+const NODE = !BUN && !('deno' in process.versions);
+const SHARES = PINS && NODE;
 
 /** How many listeners for one event are ours, at most. */
 const MOST_OF_OURS = 3;
@@ -581,7 +582,29 @@ function describeOpenResources(host: NodeJS.Process): string {
 
 /** Nothing in Bun, which does not tell. */
 function openResources(host: NodeJS.Process): readonly string[] {
-  return 'getActiveResourcesInfo' in host ? host.getActiveResourcesInfo() : [];
+  if (!('getActiveResourcesInfo' in host)) return [];
+  const kinds = [...host.getActiveResourcesInfo()];
+  // stdout and stderr are listed as soon as anything has used them, and keep nothing alive.
+  for (const { _isStdio, _handle, writableLength } of activeHandles(host)) {
+    const isIdle = _isStdio === true && writableLength === 0;
+    const at = isIdle ? kinds.indexOf(`${_handle?.constructor.name}Wrap`) : -1;
+    if (at >= 0) kinds.splice(at, 1);
+  }
+  return kinds;
+}
+
+interface ActiveHandle {
+  /** Node's own mark; stdin, which does keep the loop alive while it is read, has none. */
+  readonly _isStdio?: boolean;
+  readonly _handle?: object | null;
+  readonly writableLength?: number;
+}
+
+/** Unlike `process.stdout`, this makes no stream that nobody has used. */
+function activeHandles(host: object): readonly ActiveHandle[] {
+  return NODE && '_getActiveHandles' in host
+    ? (host as { _getActiveHandles(): readonly ActiveHandle[] })._getActiveHandles()
+    : [];
 }
 
 function toSignum(name: string | symbol): number | undefined {

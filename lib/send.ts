@@ -75,6 +75,7 @@ export function send(target: SignalTarget, signal: SignalLike, options?: SendOpt
  * @param pidFile - A path or `file:` URL.
  * @throws PidFileError `ERR_PID_FILE_INVALID`, or a system error's code (`EACCES`) if the file cannot be read, or is
  *   locked and older than a process that may not be examined.
+ * @throws SignalError `EACCES` if /proc hides the process, or is not mounted.
  *
  * @example
  * ```js

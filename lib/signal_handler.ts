@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { AsyncResource } from 'node:async_hooks';
 import { inspect, type InspectOptions } from 'node:util';
-import { toBoolean, toMilliseconds, toOptions, toPath } from './arguments';
+import { isAbortSignal, toBoolean, toMilliseconds, toOptions, toPath } from './arguments';
 import { SignalError, invalidArgType, invalidArgValue, invalidThis } from './errors';
 import { raise } from './ending';
 import { isWatched, publishStart, publishStop, tellAbout } from './diagnostics';
@@ -941,6 +941,15 @@ function toHandlersAndOptions(
     const advice = adviceOn(key, (signal) => `use the option signals: { ${signal}: … }`);
     const given = (sigint as Readonly<Record<string, unknown>>)[key];
     throw invalidArgValue(`options.${key}`, `is unknown; ${advice}`, given);
+  }
+  for (const [name, value] of Object.entries(sigint)) {
+    const isOption = (OPTIONS as readonly string[]).includes(name);
+    if (isOption || !isAbortSignal(value)) continue;
+    throw invalidArgValue(
+      `options.${name}`,
+      'is unknown; an AbortSignal is for start({ wait, abortSignal })',
+      value,
+    );
   }
   return toOptions<SignalHandlerOptions>(sigint, OPTIONS);
 }

@@ -74,12 +74,24 @@ int64_t Limit() {
 
 bool MayWait() { return arriving.load() != 0 || (pending.Waiting() & begins.load()) != 0; }
 
-// When the first of those that wait has arrived.
-int64_t FirstWaiting() {
+// The earliest time counts: a handler on another thread may be noting a later arrival of this
+// source.
+void Ask(Source* source, int64_t at_ns) {
+  int64_t asked_ns = source->asked_ns.load();
+  while ((asked_ns == 0 || at_ns < asked_ns) &&
+         !source->asked_ns.compare_exchange_weak(asked_ns, at_ns)) {
+  }
+}
+
+// Those that wait have asked for the next one. When the first of them has arrived.
+int64_t AskForWaiting() {
   int64_t first_ns = SteadyNanoseconds();
   PendingSignals::ForEach(pending.Waiting() & begins.load(), [&](int signum) {
     Arrival arrival;
-    if (pending.Peek(signum, &arrival)) first_ns = std::min(first_ns, arrival.steady_ns);
+    if (!pending.Peek(signum, &arrival)) return;
+    first_ns = std::min(first_ns, arrival.steady_ns);
+    Source* source = SourceOf(arrival);
+    if (source != nullptr) Ask(source, arrival.steady_ns);
   });
   return first_ns;
 }
@@ -96,7 +108,7 @@ bool Reset() {
     source.id.store(0);
   }
   // It was taken for a repeated signal, and has the limit of signals, from its own arrival.
-  return MayWait() && BeginNow(FirstWaiting());
+  return MayWait() && BeginNow(AskForWaiting());
 }
 
 }  // namespace
@@ -150,7 +162,7 @@ bool NoteArrival(const Arrival& arrival) noexcept {
     return ended_by.compare_exchange_strong(nobody, arrival.signum);
   }
   if (!may_begin) return false;
-  if (asked_ns == 0) source->asked_ns.compare_exchange_strong(asked_ns, arrival.steady_ns);
+  Ask(source, arrival.steady_ns);
   return BeginNow(arrival.steady_ns);
 }
 

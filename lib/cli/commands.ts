@@ -168,7 +168,9 @@ function stopAll(
     attempt(path, output, async () => {
       try {
         const supervisor = supervisorOf(path, request.verify);
-        const termination = await terminate(path, request);
+        // The file of a daemon that is started next may be missing, and still is no process ID.
+        const isFile = command === 'restart' && /^\d+$/.test(path);
+        const termination = await terminate(isFile ? `./${path}` : path, request);
         return await tell(path, termination, { signum, seconds, supervisor }, output);
       } finally {
         output.waited(path);

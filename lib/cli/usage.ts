@@ -150,11 +150,12 @@ export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
 export function toCommandName(word: string, others: readonly string[] = []): CommandName {
   const found = COMMAND_NAMES.find((name) => name === word);
   if (found !== undefined) return found;
+  const hint = didYouMean(word, [...COMMAND_NAMES, 'help']);
   const later = COMMAND_NAMES.find((name) => name === others[0]);
-  if (later !== undefined) {
+  if (later !== undefined && hint === '') {
     throw new UsageError(`Put the command first: daemoniker ${later} ${word}`, later);
   }
-  throw new UsageError(`Unknown command '${word}'${didYouMean(word, [...COMMAND_NAMES, 'help'])}`);
+  throw new UsageError(`Unknown command '${word}'${hint}`);
 }
 
 /** Whether a command takes another one after `--`. */

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>
@@ -179,9 +180,22 @@ bool NamesFile(const std::string& line, const FileId& file) {
   return line.find(name) != std::string::npos;
 }
 
+// Whether the kernel may know no lock of this open file though there is one. A FUSE server that
+// manages locks itself (virtiofs too) has them alone: fuse_setlk() in fs/fuse/file.c leaves nothing
+// in the kernel's list, which fdinfo shows. NFS, SMB, 9p, Ceph, AFS and DLM (GFS2, OCFS2) put into
+// it what the server has granted.
+bool HidesLocks(const char* thread, const char* descriptor) {
+  constexpr unsigned kFuse = 0x65735546;  // FUSE_SUPER_MAGIC, include/uapi/linux/magic.h
+  char path[128];
+  std::snprintf(path, sizeof path, "/proc/%.60s/fd/%.20s", thread, descriptor);
+  struct statfs system;
+  if (statfs(path, &system) == 0) return static_cast<unsigned>(system.f_type) == kFuse;
+  return errno != ENOENT;  // then it was closed meanwhile
+}
+
 // Looks through the open files of a thread ("<pid>" or "<pid>/task/<tid>"). kUnknown when they are
 // not for our eyes: a process of another user, with more capabilities, or not dumpable (ptrace(2),
-// access mode checking). The same when we cannot look.
+// access mode checking). The same when we cannot look, or what we see does not tell.
 Holds HasLocked(const char* thread, const FileId& file, int descriptor, bool* has_files) {
   *has_files = false;
   if (descriptor >= 0) {
@@ -213,6 +227,7 @@ Holds HasLocked(const char* thread, const FileId& file, int descriptor, bool* ha
     const int error = LockLine(thread, entry->d_name, &line);
     // Closed meanwhile, or we may not look, or have no descriptor left to look with.
     if (error != 0 && error != -ESRCH) holds = Holds::kUnknown;
+    if (error == 0 && line.empty() && HidesLocks(thread, entry->d_name)) holds = Holds::kUnknown;
     if (line.empty()) continue;
     holds = Holds::kYes;
     break;

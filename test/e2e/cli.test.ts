@@ -99,6 +99,7 @@ describe('usage', () => {
     [[], 'No command given.'],
     [['frobnicate', 'x.pid'], "Unknown command 'frobnicate'."],
     [['x.pid', 'stop'], 'Put the command first: daemoniker stop x.pid.'],
+    [['statsu', 'stop'], "Unknown command 'statsu'; did you mean status?"],
     [['send', 'HUP', 'x.pid'], 'Put the PID file first: daemoniker send x.pid HUP.'],
     [['stpo', 'x.pid'], "Unknown command 'stpo'; did you mean stop?"],
     [['help', 'sotp'], "Unknown command 'sotp'; did you mean stop?"],

@@ -60,6 +60,12 @@ onNode('an exit that is late', () => {
   test.each([
     ['a server', "require('node:net').createServer().listen(0);", 'TCPServerWrap'],
     ['timers', 'setTimeout(liveOn, 60000); liveOn();', 'Timeout \\(2\\)'],
+    [
+      'but not its own stdout and stderr, which keep nothing alive',
+      'console.log(); void process.stderr; liveOn();',
+      'Timeout',
+    ],
+    ['stdin that is read', 'console.log(); process.stdin.resume();', 'PipeWrap'],
   ])('though the loop is free names what is open: %s', async (_, open, named) => {
     const line = new RegExp(`^${LATE}; still open: ${named}\n$`);
     expect(await lastLines(`${open} handler.exitWithin(200);`, line)).toMatch(line);

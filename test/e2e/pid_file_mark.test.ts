@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { PidFile, PidFileError, ping, send, terminate } from '../../';
 import { caught } from '../support/caught';
 import { directory, pidFile } from '../support/each_test';
+import { FUSE, besides, withFuse } from '../support/fuse';
 import { NOBODY, asRoot } from '../support/nobody';
 import { contentHeldBy } from '../support/pid_file';
 import { only, onLinux, withTools } from '../support/platform';
@@ -117,6 +118,48 @@ onLinux('on Linux', () => {
       expect(await asker.error('send($0, 0)', pidFile)).toMatchObject({
         code: 'ERR_PID_FILE_STALE',
       });
+    });
+  });
+
+  withFuse('where only the server of the file system knows the locks', () => {
+    let daemon: Session;
+    let asker: Session;
+    beforeEach(async () => {
+      daemon = await Session.start({ wrapper: [...FUSE, directory] });
+      asker = await Session.start({ wrapper: besides(daemon.pid) });
+      await daemon.value(START, pidFile);
+    });
+
+    test('a daemon that has its file open is not taken for a stranger', async () => {
+      expect(await asker.value('ping($0)', pidFile)).toBe(true);
+      await asker.value('send($0, 0)', pidFile);
+      expect(await asker.error('PidFile.acquire($0)', pidFile)).toMatchObject({
+        code: 'ERR_PID_FILE_LOCKED',
+        pid: daemon.pid,
+      });
+      await daemon.value(STOP);
+      expect(await asker.value('ping($0)', pidFile)).toBe(false);
+      await asker.value(START, pidFile);
+    });
+
+    test('one that started later than its file was written is unknown: EACCES', async () => {
+      await asker.value('require("fs").utimesSync($0, 1e9, 1e9)', pidFile);
+      for (const ask of ['send($0, 0)', 'ping($0)']) {
+        expect(await asker.error(ask, pidFile)).toMatchObject({
+          code: 'EACCES',
+          isPidFileError: true,
+          pid: daemon.pid,
+          message: expect.stringMatching(/^Cannot tell whether .*on FUSE/) as unknown,
+        });
+      }
+    });
+
+    test('a process that does not have the file open is a stranger', async () => {
+      await asker.value('require("fs").writeFileSync($0, `${process.ppid}\\n`)', pidFile);
+      expect(await asker.error('send($0, 0)', pidFile)).toMatchObject({
+        code: 'ERR_PID_FILE_FOREIGN',
+      });
+      expect(await asker.value('ping($0)', pidFile)).toBe(false);
     });
   });
 

@@ -341,7 +341,13 @@ asRoot('with other users and namespaces', () => {
         ],
       });
       for (const ask of ['ping($0)', 'send($0, 0)', 'terminate($0, { signal: 0, timeout: 1 })']) {
-        expect(await nobody.error(ask, pidFile)).toMatchObject({ code: 'EACCES', pid: daemon.pid });
+        expect(await nobody.error(ask, pidFile)).toMatchObject({
+          code: 'EACCES',
+          pid: daemon.pid,
+          message: expect.stringContaining(
+            '/proc does not show it to this user (hidepid)',
+          ) as unknown,
+        });
       }
       expect(await nobody.error('PidFile.acquire($0)', pidFile)).toMatchObject({
         code: 'ERR_PID_FILE_LOCKED',
@@ -355,6 +361,42 @@ asRoot('with other users and namespaces', () => {
       expect(await nobody.value('ping($0)', pidFile)).toBe(false);
       expect(await nobody.error('send($0, 0)', pidFile)).toMatchObject({
         code: 'ERR_PID_FILE_STALE',
+      });
+    });
+  });
+
+  asRoot('where /proc is not mounted', () => {
+    withTools('unshare', 'mount')('who asks', () => {
+      const mounting = 'mount -t tmpfs tmpfs /proc && exec "$@"';
+      const wrapper = ['unshare', '--mount', 'sh', '-c', mounting, 'sh'];
+      const message = expect.stringMatching(
+        /EACCES: \/proc is not mounted here; mount it first/,
+      ) as unknown;
+
+      test('is told that, and not only that permission is denied', async () => {
+        const daemon = await Session.start();
+        await daemon.value(START, pidFile);
+        const asker = await Session.start({ wrapper });
+        const expected = { code: 'EACCES', pid: daemon.pid, message };
+        for (const ask of ['ping($0)', 'send($0, 0)', 'terminate($0, { signal: 0, timeout: 1 })'])
+          expect(await asker.error(ask, pidFile)).toMatchObject(expected);
+        expect(await asker.error('PidFile.acquire($0)', pidFile)).toMatchObject({
+          code: 'ERR_PID_FILE_LOCKED',
+          pid: daemon.pid,
+        });
+        await daemon.value('kept.handler.stop()');
+        writePidFile(daemon.pid);
+        expect(await asker.error('PidFile.acquire($0)', pidFile)).toMatchObject(expected);
+        expect(await asker.value('send($0, 0)', daemon.pid)).toBeUndefined();
+      });
+
+      test('is told so by launch(), which cannot know whether the daemon holds its file', async () => {
+        const asker = await Session.start({ wrapper });
+        const launching = 'launch($0, "sh", ["-c", `echo "$PPID" > "$0"`, $0])';
+        expect(await asker.error(launching, pidFile)).toMatchObject({
+          code: 'ERR_LAUNCH_ENDED',
+          message,
+        });
       });
     });
   });

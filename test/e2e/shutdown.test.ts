@@ -421,6 +421,28 @@ describe('at the end of `await using`', () => {
     expect(fixture.said.map(({ event }) => event)).toEqual(['disposed', 'exit']);
   });
 
+  test('a signal that has come meanwhile counts as the first of its source: the second ends the process', async () => {
+    const fixture = run(
+      async ({ daemoniker, say, signalMyself, args }) => {
+        const within = Number(args[0]);
+        const other = new daemoniker.SignalHandler1(null, { shutdown: within }).start();
+        other.onShutdown('stuck', () => {
+          setTimeout(() => signalMyself('SIGINT'), 600); // as above, an impatient user
+          return new Promise(() => undefined);
+        });
+        const handler = new daemoniker.SignalHandler1(null, { shutdown: within });
+        handler.onShutdown('hook', () => signalMyself('SIGINT'));
+        await handler[Symbol.asyncDispose]();
+        say('disposed');
+      },
+      [String(LIMIT_MS)],
+    );
+    const ending = await fixture.end();
+    expect(ending).toMatchObject(deathBy('SIGINT'));
+    expect(ending.stderr).toMatch(/^daemoniker: SIGINT came again during the shutdown/);
+    expect(fixture.said.map(({ event }) => event)).toEqual(['disposed']);
+  });
+
   test('it can be started again, and shut down again', async () => {
     const fixture = run(async ({ daemoniker, say, signalMyself }) => {
       setInterval(() => undefined, 1000);

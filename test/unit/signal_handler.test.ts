@@ -122,6 +122,16 @@ describe('the constructor', () => {
     });
   });
 
+  test('refuses an AbortSignal, and says where one may be given', () => {
+    const { signal } = new AbortController();
+    for (const options of [{ signal }, { abortSignal: signal }]) {
+      expect(thrown(() => new SignalHandler1(null, options as never))).toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringContaining('is for start({ wait, abortSignal })') as string,
+      });
+    }
+  });
+
   test('refuses an option that it does not know: a misspelt handler would never be called', () => {
     const error = thrown(() => new SignalHandler1(null, { sigkill: nothing } as object));
     expect(error).toMatchObject({
@@ -398,6 +408,15 @@ describe('a method or accessor that is used without its object', () => {
       'Value of "this" must be an instance of SignalHandler1. Use handler.stop(), or ' +
         '() => handler.stop() as a callback. Received undefined',
     );
+  });
+
+  test('the message does not call an object an instance that only has the prototype', () => {
+    const made = Object.create(SignalHandler1.prototype) as SignalHandler1;
+    expect(thrown(() => made.stop()).message).toMatch(
+      /Received an object that inherits from SignalHandler1 but was not made by its constructor$/,
+    );
+    const heir = Object.create(made) as SignalHandler1;
+    expect(thrown(() => heir.stop()).message).toMatch(/not made by its constructor$/);
   });
 
   test('PidFile.acquire() needs none', () => {
