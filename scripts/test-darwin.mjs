@@ -1,6 +1,6 @@
 // What macOS does differently, on Linux: the addon with native/darwin/siginfo.cc and end.cc in place of
 // Linux' own, given what XNU would give them (test/native/xnu), and the tests that this can change,
-// which take the kernel for XNU (test/support/platform.ts). `-- test/e2e/merging` runs others.
+// which take the kernel for XNU (test/support/platform.ts). `-- test/e2e/coalescing` runs others.
 //
 // What it cannot show: that XNU keeps one sender for all signals of a process, and the rest of
 // native/darwin, which needs its system calls.
@@ -18,7 +18,7 @@ const FILES = [
   'environments',
   'handlers',
   'limits',
-  'merging',
+  'coalescing',
   'raising',
   'restoration',
   'sender',

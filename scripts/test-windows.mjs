@@ -2,7 +2,7 @@
 //
 //   npm run test:windows [-- [--wine 8|10] [<major version>|all] [<arguments of jest>]]
 //
-// One file in one version: npm run test:windows -- 22 test/e2e/merging
+// One file in one version: npm run test:windows -- 22 test/e2e/coalescing
 // Everything in every version that runs there, under each Wine: npm run test:windows -- all
 //
 // With nothing chosen, it is everything in the oldest version under Debian's Wine 8, and in the newest

@@ -13,4 +13,4 @@ rm -rf build
 npm ci --ignore-scripts
 npm run build:ts
 PREBUILDS_ONLY=1 npx --no-install jest \
-  --testMatch '**/test/e2e/{delivery,deadline,merging,raising,restoration,workers}.test.ts'
+  --testMatch '**/test/e2e/{delivery,deadline,coalescing,raising,restoration,workers}.test.ts'

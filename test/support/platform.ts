@@ -81,7 +81,7 @@ const IS_WINE =
 /** What Wine only stubs: integrity levels, protected names of pipes. */
 export const onWindowsItself = only('real Windows only', IS_WINDOWS && !IS_WINE);
 
-/** Counts signals exactly: elsewhere the kernel merges them on their way, and does not say so. */
+/** Counts signals exactly: elsewhere the kernel coalesces them on their way, and does not say so. */
 export const onLinuxAndWindows = only('Linux and Windows only', IS_LINUX || IS_WINDOWS);
 
 const [major = 0, minor = 0] = release().split('.').map(Number);

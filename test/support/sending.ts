@@ -29,7 +29,7 @@ export function signal(pid: number, name: NodeJS.Signals | number): void {
 
 /**
  * From this process, one that must be seen: it waits until the kernel of Linux has handed the signal
- * to a thread, so that a next one is not merged with it by the kernel. On Windows a signal that has
+ * to a thread, so that a next one is not coalesced with it by the kernel. On Windows a signal that has
  * been sent has been recorded. For tests that are `onLinuxAndWindows`.
  */
 export function signalThrough(pid: number, name: SignalName): void {

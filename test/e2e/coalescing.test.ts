@@ -1,4 +1,4 @@
-// Order of arrival, merging, and nothing lost around stop().
+// Order of arrival, coalescing, and nothing lost around stop().
 import type { SignalHandler1 } from '../../';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const names = (daemon: Fixture): unknown[] =>
 
 describe('signals that wait', () => {
   withSigabrtToOneself.test(
-    'are merged with their like, and counted; different ones are not merged',
+    'are coalesced with their like, and counted; different ones are not',
     async () => {
       const daemon = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {
         const handled = (): void => say('handled', plain(handler.received));
@@ -59,7 +59,7 @@ describe('signals that wait', () => {
     expect(names(daemon)).toEqual(order);
   });
 
-  test('keep the record of the first arrival when later ones are merged with it', async () => {
+  test('keep the record of the first arrival when later ones are coalesced with it', async () => {
     const daemon = run(
       ({ daemoniker, say, plain, signalMyself, signalledByAnother, onCommand }) => {
         const handler: SignalHandler1 = new daemoniker.SignalHandler1(null, {
@@ -262,7 +262,7 @@ describe('stop()', () => {
 });
 
 onLinuxAndWindows('across stop() and start()', () => {
-  // Bun and Deno merge signals on their way to process.on(), so there the sum would not be exact; on
+  // Bun and Deno coalesce signals on their way to process.on(), so there the sum would not be exact; on
   // Windows process.on() hears nothing of what is sent.
   const others =
     NAME === 'node' && !IS_WINDOWS ? ['another handler', 'process.on'] : ['another handler'];
