@@ -7,7 +7,7 @@ module.exports = {
     '\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json', diagnostics: false }],
   },
   setupFilesAfterEnv: ['<rootDir>/test/support/umask.ts'],
-  // Most of a test is waiting for a process, so three files share even one processor well.
-  maxWorkers: 3,
+  // Most of a test is waiting for a process, so four files share even one processor well.
+  maxWorkers: 4,
   testTimeout: 240_000,
 };

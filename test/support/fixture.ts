@@ -9,7 +9,7 @@ import { signal as signalProcess } from './sending';
 import { CTRL_C_EVENT, tool } from './windows_tool';
 
 /** How long anything may take before a test fails. Generous: the machine may be busy. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 120_000;
 
 /** What is soon: much later than on any busy machine, and too early for what must not be waited for. */
 export const SOON_MS = 30_000;
