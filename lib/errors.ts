@@ -375,27 +375,31 @@ export function outOfRange(name: string, expected: string, actual: unknown): Ran
   );
 }
 
-/** For a method or accessor used without its object. `member`: how it is used, as `handler.stop()`. */
-export function invalidThis(className: string, member: string, actual: unknown): TypeError {
+/**
+ * For a method or accessor used without its object. `type`: the class that it must be of. `member`: how it is
+ * used, as `handler.stop()`.
+ */
+export function invalidThis(
+  type: { readonly name: string; readonly prototype: object },
+  member: string,
+  actual: unknown,
+): TypeError {
   const callback = member.endsWith('()') ? `, or () => ${member} as a callback` : '';
-  const received = seemsToBe(className, actual)
-    ? `an object that inherits from ${className} but was not made by its constructor`
+  const received = inherits(actual, type.prototype)
+    ? `an object that inherits from ${type.name} but was not made by its constructor`
     : describe(actual);
   return withCode(
     new TypeError(
-      `Value of "this" must be an instance of ${className}. Use ${member}${callback}. ` +
+      `Value of "this" must be an instance of ${type.name}. Use ${member}${callback}. ` +
         `Received ${received}`,
     ),
     'ERR_INVALID_THIS',
   );
 }
 
-/** As what Object.create() makes of a prototype. */
-function seemsToBe(className: string, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  const { constructor } = (prototype ?? {}) as { constructor?: { name?: unknown } };
-  return constructor?.name === className || seemsToBe(className, prototype);
+/** Or is that prototype. */
+function inherits(value: unknown, prototype: object): boolean {
+  return value === prototype || Object.prototype.isPrototypeOf.call(prototype, value as object);
 }
 
 /** As Node's own classes that are not made with `new`. */

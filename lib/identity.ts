@@ -201,10 +201,15 @@ export function isLockGone(error: PidFileError): boolean {
 }
 
 function undecided(path: string, pid: number): PidFileError {
+  // Root sees all that the kernel knows.
+  const whichOne =
+    process.geteuid?.() === 0
+      ? 'the system does not tell which one, as on FUSE. Nothing was signalled; if it is not the daemon, ' +
+        'delete the file'
+      : 'this user may not see which one. Nothing was signalled; ask as root';
   const error = new PidFileError(
     `Cannot tell whether process ${pid} of PID file '${path}' is the daemon: EACCES: a process holds the ` +
-      'lock of the file, and the system does not show this user which one (on FUSE, it may show nobody). ' +
-      'Nothing was signalled; ask as root',
+      `lock of the file, and ${whichOne}`,
     'EACCES',
     path,
     { pid },

@@ -353,7 +353,7 @@ function heldByOther(path: string, pid: number): PidFileError {
   );
 }
 
-/** What keeps a PID file from telling which process holds it. */
+/** Why it cannot be told which process holds a PID file. */
 type Problem = PidFileError | SignalError;
 
 /** Which process the file means; `null` if it does not exist yet, or what is wrong with it. */

@@ -1,5 +1,5 @@
 // Another process: found by its number, watched and signalled.
-import { existsSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { PidFileError, SignalError, explainSystemError, systemErrorCode } from './errors';
 import {
   isFailure,
@@ -97,7 +97,7 @@ export class OtherProcess {
   }
 
   #fails(toDo: string, errno: number, syscall: string): SignalError {
-    const reason = explainSystemError(errno, whyNotAllowed(this.details()));
+    const reason = explainSystemError(errno, whose(this.details()));
     return new SignalError(
       `Cannot ${toDo} ${named(this.pid, this.#path)}: ${reason}`,
       systemErrorCode(errno),
@@ -150,13 +150,14 @@ function notExamined(
 
 /** Why the system says nothing about a process. */
 export function explainUnexamined(pid: number, errno: number): string {
-  return explainSystemError(errno, whyNotAllowed(native.processDetails(pid, NO_HANDLE)));
+  const found = native.processDetails(pid, NO_HANDLE);
+  const isHidden = process.platform === 'linux' && found.user === '';
+  return explainSystemError(errno, isHidden ? { EACCES: whyNotInProc() } : whose(found));
 }
 
-/** For explainSystemError(): which users these are, or what /proc lacks; nothing where neither is the reason. */
-function whyNotAllowed({ user }: ProcessDetails): Readonly<Record<string, string>> {
+/** Names the users, for explainSystemError(); nothing where that is not the reason, or is not known. */
+function whose({ user }: ProcessDetails): Readonly<Record<string, string>> {
   const ours = native.processDetails(process.pid, NO_HANDLE).user;
-  if (process.platform === 'linux' && user === '') return { EACCES: whyNotInProc() };
   if (user === '' || ours === '' || user === ours) return {};
   const users = `the process belongs to ${user}, and this one to ${ours}`;
   return {
@@ -167,9 +168,15 @@ function whyNotAllowed({ user }: ProcessDetails): Readonly<Record<string, string
 
 /** A process that is alive, and is not there. */
 function whyNotInProc(): string {
-  return existsSync('/proc/self')
+  let self: string;
+  try {
+    self = readlinkSync('/proc/self');
+  } catch {
+    return '/proc is not mounted here; mount it first (mount -t proc proc /proc)';
+  }
+  return self === String(process.pid)
     ? '/proc does not show it to this user (hidepid); ask as its own user or as root'
-    : '/proc is not mounted here; mount it first (mount -t proc proc /proc)';
+    : '/proc belongs to another PID namespace; mount that of this one (mount -t proc proc /proc)';
 }
 
 function named(pid: number, path: string | undefined): string {

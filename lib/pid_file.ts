@@ -103,7 +103,7 @@ export class PidFile {
   /** Throws when a method is called without its object. */
   static #require(value: unknown, use: string): void {
     const isPidFile = typeof value === 'object' && value !== null && #claim in value;
-    if (!isPidFile) throw invalidThis('PidFile', use, value);
+    if (!isPidFile) throw invalidThis(PidFile, use, value);
   }
 }
 
@@ -255,7 +255,7 @@ export function findHolder(path: string): { readonly pid: number | null } | null
   return { pid: holderOf(path, report) };
 }
 
-/** The PID in a file that is held, if it is not known to be another process's. */
+/** The PID in a file that is held, unless the holder is known to be, or can only be, another process. */
 function holderOf(path: string, report: FileReport): number | null {
   let pid: number | null;
   try {
@@ -264,8 +264,10 @@ function holderOf(path: string, report: FileReport): number | null {
     return null;
   }
   // The winner of a race holds the lock before its PID stands in the file.
-  if (pid === null || holdsLock(path, report, pid) === Holds.No) return null;
-  return pid;
+  if (pid === null) return null;
+  const holds = holdsLock(path, report, pid);
+  // This process has the file open to ask, which is all that FUSE shows.
+  return holds === Holds.Yes || (holds === Holds.Unknown && pid !== process.pid) ? pid : null;
 }
 
 export function locked(path: string, pid: number | null): PidFileError {

@@ -585,9 +585,11 @@ function openResources(host: NodeJS.Process): readonly string[] {
   if (!('getActiveResourcesInfo' in host)) return [];
   const kinds = [...host.getActiveResourcesInfo()];
   // stdout and stderr are listed as soon as anything has used them, and keep nothing alive.
-  for (const { _isStdio, _handle, writableLength } of activeHandles(host)) {
-    const isIdle = _isStdio === true && writableLength === 0;
-    const at = isIdle ? kinds.indexOf(`${_handle?.constructor.name}Wrap`) : -1;
+  for (const stream of activeHandles(host)) {
+    if (stream._isStdio !== true || stream.writableLength !== 0) continue;
+    // Of others it may not even be read: that of a UDP socket is deprecated.
+    const type = stream._handle?.constructor.name;
+    const at = kinds.findIndex((kind) => kind === `${type}Wrap` || kind === `${type}SocketWrap`);
     if (at >= 0) kinds.splice(at, 1);
   }
   return kinds;

@@ -486,7 +486,7 @@ function stateOf(handler: SignalHandler1, member: string): HandlerState {
   const state = (handler as Partial<SignalHandler1> | null | undefined)?.[STATE];
   if (state !== undefined) return state;
   const use = member.startsWith('[') ? `handler${member}` : `handler.${member}`;
-  throw invalidThis('SignalHandler1', use, handler);
+  throw invalidThis(SignalHandler1, use, handler);
 }
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the accessors below

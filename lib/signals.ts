@@ -98,7 +98,8 @@ export class ReceivedSignal extends DaemonikerException {
   /** `Number(SIGINT)` is the signal's number, `String(SIGINT)` its name. */
   static [Symbol.toPrimitive](hint: string): number | string {
     if (typeof this !== 'function') {
-      throw invalidThis('typeof ReceivedSignal', 'SIGTERM[Symbol.toPrimitive]()', this);
+      const type = { name: 'typeof ReceivedSignal', prototype: ReceivedSignal };
+      throw invalidThis(type, 'SIGTERM[Symbol.toPrimitive]()', this);
     }
     return hint === 'string' ? this.name : this.SIGNUM;
   }
@@ -165,7 +166,7 @@ export class ReceivedSignal extends DaemonikerException {
 /** Throws when a method is called without its object. The prototype is one, too. */
 function requireSignal(value: unknown, use: string): void {
   if (value instanceof ReceivedSignal || value === ReceivedSignal.prototype) return;
-  throw invalidThis('ReceivedSignal', use, value);
+  throw invalidThis(ReceivedSignal, use, value);
 }
 
 /**

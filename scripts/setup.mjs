@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from '
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { npmCommand } from './support/npm.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
@@ -27,6 +28,7 @@ step(
   () => {
     run(process.execPath, ['scripts/build-native.mjs']);
   },
+  { isForThisVersion: true }, // of Node.js, whose headers it is built with
 );
 step(
   'TypeScript',
@@ -61,21 +63,9 @@ function refuseImpossiblePath() {
   process.exit(1);
 }
 
-/**
- * On Windows npm is npm.cmd, which Node.js runs in a shell only. Run by npm, we know its script; it is
- * also there where npm is installed with Node.js itself.
- */
-function npmCommand() {
-  const beside = join(dirname(process.execPath), 'node_modules', 'npm', 'bin', 'npm-cli.js');
-  const script = [process.env.npm_execpath, beside].find(
-    (path) => path?.endsWith('npm-cli.js') && existsSync(path),
-  );
-  return script === undefined ? ['npm'] : [process.execPath, script];
-}
-
 /** Runs `action` unless it has succeeded for just these inputs. */
-function step(name, inputs, stamp, action) {
-  const state = fingerprint(inputs);
+function step(name, inputs, stamp, action, { isForThisVersion = false } = {}) {
+  const state = fingerprint(inputs, isForThisVersion);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return;
   const begun = performance.now();
   process.stderr.write(`set-up: ${name} … `);
@@ -84,10 +74,9 @@ function step(name, inputs, stamp, action) {
   process.stderr.write(`done in ${((performance.now() - begun) / 1000).toFixed(1)} s\n`);
 }
 
-function fingerprint(inputs) {
-  const hash = createHash('sha256').update(
-    `${process.version} ${process.platform} ${process.arch}`,
-  );
+function fingerprint(inputs, isForThisVersion) {
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
+  if (isForThisVersion) hash.update(process.version);
   for (const file of inputs.flatMap(filesBelow).sort())
     hash.update(file).update(readFileSync(file));
   return hash.digest('hex');

@@ -35,7 +35,7 @@ try {
   writeFileSync(below('gitconfig'), '[safe]\n\tdirectory = *\n');
   const lanes = Math.min(2, availableParallelism());
   const dependencies = await copiesOfDependencies(lanes);
-  await mapLimited(await cellsBelow(scratch), lanes, async (cell) => {
+  await mapLimited(cellsBelow(scratch), lanes, async (cell) => {
     if (cell.needs) {
       console.log(`not run: ${cell.what} (needs ${cell.needs})`);
       return;
@@ -96,7 +96,7 @@ async function tryCell(cell, dependencies) {
   const modules = join(clone, 'node_modules');
   renameSync(dependencies, modules);
   try {
-    const env = environment(cell, cwd);
+    const env = await environment(cell, cwd);
     return await tryClone(cell, { cwd, env, groupTimeout: PATIENCE_MS, ...cell.user });
   } finally {
     renameSync(modules, dependencies);
@@ -108,12 +108,7 @@ async function tryClone(cell, options) {
   if (start.status !== 0 || !start.stdout.includes('Everything was as it should be.')) {
     return { did: 'npm start', problem: `${start.stdout}${start.stderr}` };
   }
-  const jest = [
-    'node_modules/jest/bin/jest.js',
-    '--json',
-    '--silent',
-    '--testMatch=**/test/**/*.test.ts',
-  ];
+  const jest = ['node_modules/jest/bin/jest.js', '--json', '--silent'];
   const which = Object.keys(TESTS).map((file) => `test/${file}.test.ts`);
   const command = words(cell, 'node', ...jest, `--testNamePattern=${WANTED}`, ...which);
   const { did, problem } = judge(cell, await tryRun(...command, options));
@@ -147,9 +142,10 @@ function words({ wrapper = [] }, ...command) {
 }
 
 /** Without what the npm that runs this script tells it. */
-function environment({ env = {} }, cwd) {
+async function environment({ env = {}, node }, cwd) {
   const ofNpm = /^(npm_|INIT_CWD$|NODE_PATH$|PREBUILDS_ONLY$|DAEMONIKER_)/i;
-  const entries = Object.entries({ ...process.env, PWD: cwd, ...env });
+  const path = node === undefined ? {} : { PATH: `${await node()}:${process.env.PATH}` };
+  const entries = Object.entries({ ...process.env, PWD: cwd, ...path, ...env });
   return Object.fromEntries(
     entries.filter(([name, value]) => value !== undefined && !ofNpm.test(name)),
   );

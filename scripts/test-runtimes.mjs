@@ -32,21 +32,11 @@ const SUBSET = [
 // A supervisor sees an exit code or a signal, which is no matter of Node's version: shown by the
 // newest, by the other engines, and by this one (`npm test`).
 const SUPERVISED = ['Node 26', 'Bun', 'Deno'];
-const WITH_SUPERVISORS = ['supervisors'];
+const SUPERVISORS = ['supervisors'];
 
-// What the addon does without the engine, and the command line: the oldest version and the newest show it,
-// with the same binary, and `npm test` with this one.
-const OF_NO_VERSION = [
-  'child_end',
-  'cli',
-  'launch',
-  'notify',
-  'pid_file',
-  'python_original',
-  'send_',
-  'start_wait',
-  'terminate',
-];
+// What the addon does without the engine, and the command line that uses it: the oldest version and the
+// newest show it, with the same binary.
+const OF_NO_VERSION = ['cli', 'pid_file', 'python_original', 'send_', 'terminate'];
 
 // Most of a test is waiting for a process to start, so three runtimes share two processors well.
 const WIDTH = 3;
@@ -102,7 +92,7 @@ async function test(runtime) {
   const which = runtime.emulated ? [...SUBSET] : ['test/e2e'];
   const isSupervised = SUPERVISED.some((name) => runtime.name.startsWith(name));
   const leftOut = [
-    ...(isSupervised ? [] : WITH_SUPERVISORS),
+    ...(isSupervised ? [] : SUPERVISORS),
     ...(runtime.isBetween ? OF_NO_VERSION : []),
   ];
   if (leftOut.length > 0 && forJest.length === 0) {

@@ -3,31 +3,35 @@
 // The types of lib/ are checked where it is compiled, by the set-up before.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { npmCommand } from './support/npm.mjs';
 import { ROOT, tryRun } from './support/run.mjs';
 
 const jest = createRequire(import.meta.url).resolve('jest/bin/jest');
 const reading = checkSources();
-const status = await new Promise((resolve) => {
-  const args = [jest, ...process.argv.slice(2)];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-  child.on('error', (error) => {
-    console.error(error);
-    resolve(1);
-  });
-  child.on('close', (code) => resolve(code ?? 1));
-});
+const isFine = await runJest(process.argv.slice(2));
 const problems = await reading;
 for (const problem of problems) console.error(problem);
-process.exitCode = status !== 0 || problems.length > 0 ? 1 : 0;
+process.exitCode = isFine && problems.length === 0 ? 0 : 1;
 
-/** What went wrong, of each that did. */
+function runJest(words) {
+  const child = spawn(process.execPath, [jest, ...words], { cwd: ROOT, stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (signal !== null) console.error(`Jest was terminated by ${signal}`);
+      resolve(code === 0);
+    });
+  });
+}
+
+/** What went wrong, of each that did; the line with the counts is for .ci/run. */
 async function checkSources() {
+  const [npm, ...args] = npmCommand();
   const found = [];
   for (const name of ['lint', 'typecheck']) {
-    const result = await tryRun('npm', ['run', '--silent', name], {
-      shell: process.platform === 'win32',
-    });
-    if (result.status !== 0) found.push(`npm run ${name}:\n${result.stdout}${result.stderr}`);
+    const { status, stdout, stderr } = await tryRun(npm, [...args, 'run', '--silent', name]);
+    if (status !== 0)
+      found.push(`"npm run ${name}" fails:\n${stdout}${stderr}\n0 passed, 1 failed: ${name}`);
   }
   return found;
 }

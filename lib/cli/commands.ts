@@ -99,7 +99,9 @@ async function attempt(
     return await run();
   } catch (error) {
     if (isNoFile(error, path)) {
-      const message = `There is no PID file '${path}'. Name a PID file here, not a process ID`;
+      const message =
+        `There is no PID file '${path}'. Name a PID file here, not a process ID; ` +
+        `a file of that name is ./${path}`;
       output.failure(path, { code: 'ENOENT', message });
       return FAILED;
     }
@@ -168,9 +170,7 @@ function stopAll(
     attempt(path, output, async () => {
       try {
         const supervisor = supervisorOf(path, request.verify);
-        // The file of a daemon that is started next may be missing, and still is no process ID.
-        const isFile = command === 'restart' && /^\d+$/.test(path);
-        const termination = await terminate(isFile ? `./${path}` : path, request);
+        const termination = await terminate(path, request);
         return await tell(path, termination, { signum, seconds, supervisor }, output);
       } finally {
         output.waited(path);

@@ -319,8 +319,10 @@ int Describe(int64_t pid, Handle handle, Description* description) {
   if (handle != kNoHandle && !IsAlive(handle)) return -ESRCH;
   std::string stat;
   const int error = ReadProc(pid, "stat", &stat);
-  // Not in /proc, but alive: the mount option hidepid hides the processes of others (proc(5)).
+  // Not in /proc, but alive, or closed to us: the mount option hidepid, 2 or 1, hides the processes
+  // of others (proc(5)).
   if (error == -ESRCH && (handle != kNoHandle ? IsAlive(handle) : Exists(pid))) return -EACCES;
+  if (error == -EPERM) return -EACCES;
   if (error != 0) return error;
   return ParseStat(stat, description) ? 0 : -EINVAL;
 }

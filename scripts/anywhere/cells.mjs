@@ -23,11 +23,12 @@ const OTHER_NODES = RUNTIMES.filter(
  *   symbolic link by which it is entered
  * - `wrapper`: the words before each command, the cloning one included
  * - `env`: what is different; undefined is not there at all
+ * - `node`: resolves to the directory of the node that comes first in PATH
  * - `user`: who runs it, if not whoever runs the script
  * - `complete`: a file of tests of which none may be skipped
  * - `needs`: what is missing here for it, or null
  */
-export async function cellsBelow(directory) {
+export function cellsBelow(directory) {
   return [
     {
       what: 'a path with a space, an umlaut, quotation marks and a $',
@@ -72,7 +73,7 @@ export async function cellsBelow(directory) {
       needs: canRun(['npm', '--version'], NOBODY) ? null : 'root, and an npm that others may run',
     },
     {
-      what: 'root without capabilities, as in a container',
+      what: 'root without any capability, as in a container with --cap-drop=ALL',
       place: 'powerless',
       wrapper: POWERLESS,
       needs: IS_ROOT && canRun([...POWERLESS, 'true']) ? null : 'root, and setpriv',
@@ -86,9 +87,9 @@ export async function cellsBelow(directory) {
     {
       what: '16 processors',
       place: 'many-processors',
-      needs: availableParallelism() >= 16 ? null : 'as many',
+      needs: availableParallelism() >= 16 ? null : 'a machine that has them',
     },
-    ...(await Promise.all(OTHER_NODES.map(withNode))),
+    ...OTHER_NODES.map(withNode),
   ];
 }
 
@@ -105,11 +106,14 @@ function withMounted(variable, directory, options) {
   return { wrapper, env: { [variable]: directory }, needs };
 }
 
-/** Of an unpacked Node.js; npm is that of this machine, and runs on it. */
-async function withNode({ name, command }) {
-  const [program] = await command();
-  const env = { PATH: `${dirname(program)}:${process.env.PATH}` };
-  return { what: `${name} as the node in PATH`, place: name.replace(' ', '-'), env };
+/** npm is that of this machine, and runs on it. */
+function withNode({ name, command }) {
+  return {
+    what: `${name} as the node in PATH`,
+    place: name.replace(' ', '-'),
+    node: async () => dirname((await command())[0]),
+    needs: process.arch === 'x64' ? null : 'x64',
+  };
 }
 
 function canRun([command, ...args], user) {

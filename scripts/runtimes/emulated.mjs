@@ -60,7 +60,7 @@ export const EMULATED = [
     what: 'from the arrival of a signal to JavaScript: order, counts, what waits at stop()',
     file: 'coalescing',
     tests: [
-      'signals that wait are coalesced with their like, and counted; different ones are not',
+      'signals that wait are coalesced with others of the same kind, and counted; different ones are not',
       'signals that wait are handled in order of arrival: SIGTERM, SIGINT, SIGABRT',
       'stop() delivers synchronously what waits, in order, and nothing afterwards',
     ],

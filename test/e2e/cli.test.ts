@@ -465,7 +465,8 @@ describe('send', () => {
       const { code, stderr } = await daemoniker(command, '999999999');
       expect(code).toBe(1);
       expect(stderr).toBe(
-        "daemoniker: There is no PID file '999999999'. Name a PID file here, not a process ID\n",
+        "daemoniker: There is no PID file '999999999'. Name a PID file here, not a process ID; " +
+          'a file of that name is ./999999999\n',
       );
     },
   );

@@ -15,7 +15,7 @@ const names = (daemon: Fixture): unknown[] =>
 
 describe('signals that wait', () => {
   withSigabrtToOneself.test(
-    'are coalesced with their like, and counted; different ones are not',
+    'are coalesced with others of the same kind, and counted; different ones are not',
     async () => {
       const daemon = run(({ daemoniker, say, plain, signalMyself, onCommand }) => {
         const handled = (): void => say('handled', plain(handler.received));

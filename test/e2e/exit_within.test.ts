@@ -65,6 +65,7 @@ onNode('an exit that is late', () => {
       'console.log(); void process.stderr; liveOn();',
       'Timeout',
     ],
+    ['a UDP socket', "require('node:dgram').createSocket('udp4').bind(0);", 'UDPWrap'],
     ['stdin that is read', 'console.log(); process.stdin.resume();', 'PipeWrap'],
   ])('though the loop is free names what is open: %s', async (_, open, named) => {
     const line = new RegExp(`^${LATE}; still open: ${named}\n$`);

@@ -518,18 +518,6 @@ describe('from a shell', () => {
     ]);
   });
 
-  test('restart starts a daemon whose PID file has a number for a name', async () => {
-    const words = program('new SignalHandler1("77", { shutdown: true }).start().ref();');
-    const restart = [...COMMAND, 'restart', '77', '--', ...words];
-    const begun = await new Fixture(restart, { cwd: directory }).end();
-    expect(begun).toMatchObject({ code: 0, stderr: '' });
-    expect(begun.stdout).toBe(
-      `77: not running (no such file)\n77: started as process ${pids()[0]} (log: 77.log)\n`,
-    );
-    const stop = [...COMMAND, 'stop', '77'];
-    expect(await new Fixture(stop, { cwd: directory }).end()).toMatchObject({ code: 0 });
-  });
-
   test('restart does not start what cannot be stopped', async () => {
     const deaf = start('daemon', [pidFile, '{"sigterm":"ignore"}']);
     await deaf.hears('ready');

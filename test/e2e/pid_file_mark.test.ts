@@ -154,6 +154,14 @@ onLinux('on Linux', () => {
       }
     });
 
+    test('who finds its own number in a file that another holds is not told that it holds it', async () => {
+      await asker.value('require("fs").writeFileSync($0, `${process.pid}\\n`)', pidFile);
+      expect(await asker.error('PidFile.acquire($0)', pidFile)).toMatchObject({
+        code: 'ERR_PID_FILE_LOCKED',
+        message: expect.stringContaining('is held by another process') as unknown,
+      });
+    });
+
     test('a process that does not have the file open is a stranger', async () => {
       await asker.value('require("fs").writeFileSync($0, `${process.ppid}\\n`)', pidFile);
       expect(await asker.error('send($0, 0)', pidFile)).toMatchObject({

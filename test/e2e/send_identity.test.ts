@@ -325,10 +325,13 @@ asRoot('with other users and namespaces', () => {
       expect(readFileSync(pidFile, 'utf8')).toBe('1\n');
     });
 
+    const WITHOUT_PIDFD = ['python3', join(FIXTURES, 'refuse.py'), 'pidfd_open=ENOSYS', '--'];
     test.each([
-      ['with a pidfd', []],
-      ['without', ['python3', join(FIXTURES, 'refuse.py'), 'pidfd_open=ENOSYS', '--']],
-    ])('a daemon that holds its file is not taken for dead, %s', async (_, refusing) => {
+      [2, 'with a pidfd', []],
+      [2, 'without', WITHOUT_PIDFD],
+      [1, 'with a pidfd', []],
+      [1, 'without', WITHOUT_PIDFD],
+    ])('=%i: a daemon that holds its file is not taken for dead, %s', async (mode, _, refusing) => {
       chmodSync(directory, 0o755);
       const daemon = await Session.start();
       await daemon.value(START, pidFile);
@@ -336,7 +339,7 @@ asRoot('with other users and namespaces', () => {
         ...FOR_NOBODY,
         wrapper: [
           ...[...refusing, 'unshare', '--mount', '--propagation', 'private'],
-          ...['sh', '-c', 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', 'sh'],
+          ...['sh', '-c', `mount -t proc -o hidepid=${mode} proc /proc && exec "$@"`, 'sh'],
           ...['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
         ],
       });
@@ -361,6 +364,29 @@ asRoot('with other users and namespaces', () => {
       expect(await nobody.value('ping($0)', pidFile)).toBe(false);
       expect(await nobody.error('send($0, 0)', pidFile)).toMatchObject({
         code: 'ERR_PID_FILE_STALE',
+      });
+    });
+  });
+
+  withTools('unshare')('where /proc belongs to another PID namespace', () => {
+    test('who asks is told that', async () => {
+      const asker = await Session.start({
+        wrapper: ['unshare', '--pid', '--fork', '--kill-child'],
+      });
+      // A child of it has a number there that no process has here.
+      const asking = `(() => {
+        kept.child = require('child_process').spawn('sleep', ['1000'], { stdio: 'ignore' });
+        const { existsSync } = require('fs');
+        while (existsSync('/proc/' + kept.child.pid)) {
+          kept.child.kill();
+          kept.child = require('child_process').spawn('sleep', ['1000'], { stdio: 'ignore' });
+        }
+        require('fs').writeFileSync($0, kept.child.pid + '\\n');
+        return send($0, 0);
+      })()`;
+      expect(await asker.error(asking, pidFile)).toMatchObject({
+        code: 'EACCES',
+        message: expect.stringContaining('/proc belongs to another PID namespace') as unknown,
       });
     });
   });

@@ -435,7 +435,7 @@ describe('at the end of `await using`', () => {
         await handler[Symbol.asyncDispose]();
         say('disposed');
       },
-      [String(LIMIT_MS)],
+      ['60000'],
     );
     const ending = await fixture.end();
     expect(ending).toMatchObject(deathBy('SIGINT'));

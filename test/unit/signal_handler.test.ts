@@ -416,7 +416,8 @@ describe('a method or accessor that is used without its object', () => {
       /Received an object that inherits from SignalHandler1 but was not made by its constructor$/,
     );
     const heir = Object.create(made) as SignalHandler1;
-    expect(thrown(() => heir.stop()).message).toMatch(/not made by its constructor$/);
+    for (const one of [heir, SignalHandler1.prototype])
+      expect(thrown(() => one.stop()).message).toMatch(/not made by its constructor$/);
   });
 
   test('PidFile.acquire() needs none', () => {
