@@ -83,7 +83,9 @@ export const RUNTIMES = [
     how: 'run natively',
     command: async () => {
       const directory = await npmPackage('@deno/linux-x64-glibc', '2.9.6');
-      return [await executable(join(directory, 'deno')), 'run', '-A'];
+      // Else it may fetch what package.json names, and write a lock file.
+      const flags = ['-A', '--node-modules-dir=manual'];
+      return [await executable(join(directory, 'deno')), 'run', ...flags];
     },
   },
   {

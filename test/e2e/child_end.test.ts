@@ -128,7 +128,7 @@ describe('terminate(child)', () => {
           const child = spawn(command, words, { stdio: ['pipe', 'pipe', 'inherit'] });
           child.stdout.once('data', async () => parentPort.postMessage(await terminate(child)));`;
         const command = JSON.parse(args[0] as string) as string[];
-        const workerData = { path: require.resolve('../..'), command };
+        const workerData = { path: require.resolve('../../'), command };
         const worker = new Worker(source, { eval: true, workerData });
         worker.on('message', (ended: object) => say('ended', ended));
       },

@@ -186,7 +186,7 @@ test('a worker cannot limit the process', async () => {
       const { Worker } = require('node:worker_threads');
       const { once } = require('node:events');
       const code = \`
-        const { SignalHandler1 } = require(\${JSON.stringify(require.resolve('../..'))});
+        const { SignalHandler1 } = require(\${JSON.stringify(require.resolve('../../'))});
         let code;
         try { new SignalHandler1(null).exitWithin(100); } catch (error) { code = error.code; }
         require('node:worker_threads').parentPort.postMessage(code);

@@ -46,7 +46,7 @@ const employing = async ({
   const employ = async (times: number): Promise<void> => {
     for (let i = 0; i < times; i += 2) {
       const ends = [0, 1].map(() => {
-        const workerData = require.resolve('../..');
+        const workerData = require.resolve('../../');
         const worker = new Worker(source, { eval: true, workerData });
         return new Promise((resolve, reject) => worker.on('error', reject).on('exit', resolve));
       });

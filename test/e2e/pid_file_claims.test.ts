@@ -68,7 +68,7 @@ describe('PidFile', () => {
   test('a claim of one copy of the package is a claim of every copy', () => {
     const claim = PidFile.acquire(pidFile);
     jest.isolateModules(() => {
-      const other = jest.requireActual<{ PidFile: typeof PidFile }>('../..');
+      const other = jest.requireActual<{ PidFile: typeof PidFile }>('../../');
       expect(other.PidFile).not.toBe(PidFile);
       const second = other.PidFile.acquire(pidFile);
       claim.release();

@@ -502,7 +502,7 @@ describe('at the end of `await using`', () => {
         handler.onShutdown('hook', () => console.log('{"event":"hook"}'));
         handler[Symbol.asyncDispose]();
       `;
-      const workerData = require.resolve('../..');
+      const workerData = require.resolve('../../');
       const worker = new Worker(source, { eval: true, workerData });
       worker.on('exit', (code) => say('exit', { code }));
     });

@@ -325,7 +325,7 @@ describe('nothing is left over', () => {
         const { Worker } = require('node:worker_threads');
         const { once } = require('node:events');
         const code = \`
-          const { terminate } = require(\${JSON.stringify(require.resolve('../..'))});
+          const { terminate } = require(\${JSON.stringify(require.resolve('../../'))});
           const { workerData, parentPort } = require('node:worker_threads');
           terminate(workerData, { signal: 0, timeout: Infinity }).then(
             (result) => parentPort.postMessage(result),

@@ -346,7 +346,7 @@ onWindows('daemoniker service', () => {
     writeFileSync(
       script,
       readFileSync(SERVICE, 'utf8')
-        .replace("'../..'", JSON.stringify(ROOT))
+        .replace("'../../'", JSON.stringify(ROOT))
         .replace("'./say.cjs'", JSON.stringify(join(FIXTURES, 'say.cjs'))),
     );
     const words = ['a b', '"', 'c:\\d e\\', '\\\\"', ''];

@@ -18,7 +18,7 @@ describe('in a worker thread', () => {
         handler.stop();
         parentPort.postMessage({ name, code, message, known: refused instanceof daemoniker.SignalError });`;
       const inWorker = (then: () => void): void => {
-        const workerData = require.resolve('../..');
+        const workerData = require.resolve('../../');
         const worker = new Worker(source, { eval: true, workerData });
         worker.on('message', (message: object) => say('worker', message));
         worker.on('exit', then);
@@ -54,7 +54,7 @@ describe('in a worker thread', () => {
           file.release();
           send(workerData.ours, new SIGTERM());
           parentPort.postMessage({ acquired, released: !existsSync(workerData.theirs), runs: ping(workerData.ours) });`;
-        const workerData = { path: require.resolve('../..'), ours, theirs };
+        const workerData = { path: require.resolve('../../'), ours, theirs };
         const worker = new Worker(source, { eval: true, workerData });
         worker.on('message', (message: object) => say('worker', message));
         onCommand(() => undefined);
@@ -87,7 +87,7 @@ describe('in a worker thread', () => {
           require('node:worker_threads').parentPort.postMessage('loaded');`;
         const begin = (stay: boolean): Promise<unknown> =>
           new Promise((resolve) => {
-            const workerData = { path: require.resolve('../..'), stay };
+            const workerData = { path: require.resolve('../../'), stay };
             const worker = new Worker(source, { eval: true, workerData });
             worker.on('message', () => stay && void worker.terminate());
             worker.on('exit', resolve);
@@ -118,7 +118,7 @@ describe('in a worker thread', () => {
           }`;
         for (let i = 0; i < 20; i++) {
           // A file of its own: a worker that is terminated releases nothing.
-          const workerData = { path: require.resolve('../..'), pidFile: `${String(args[0])}-${i}` };
+          const workerData = { path: require.resolve('../../'), pidFile: `${String(args[0])}-${i}` };
           const worker = new Worker(source, { eval: true, workerData });
           await new Promise((resolve) => worker.once('message', resolve));
           await new Promise((resolve) => setTimeout(resolve, i / 4));
@@ -146,7 +146,7 @@ describe('in a worker thread', () => {
             new Worker('require(process.env.DAEMONIKER_TEST_CHILD)', { eval: true }).on('exit', next);
           })();`;
         const { status, signal, stderr } = spawnSync(process.execPath, ['-e', source], {
-          env: { ...process.env, DAEMONIKER_TEST_CHILD: require.resolve('../..') },
+          env: { ...process.env, DAEMONIKER_TEST_CHILD: require.resolve('../../') },
           encoding: 'utf8',
         });
         say('ended', { status, signal, stderr, Worker: typeof Worker });

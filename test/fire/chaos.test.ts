@@ -67,7 +67,7 @@ const daemon = async ({ daemoniker, say, require, args, signalMyself }: Tools): 
         PidFile.acquire(pidFile).release();
         if (i === 3) parentPort.postMessage('working');
       }`;
-    const workerData = { daemoniker: require.resolve('../..'), pidFile };
+    const workerData = { daemoniker: require.resolve('../../'), pidFile };
     const worker = new Worker(source, { eval: true, workerData });
     worker.once('message', () => setTimeout(() => void worker.terminate(), Number(when) / 4));
     worker.once('exit', () => process.exit(7));

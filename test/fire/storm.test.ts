@@ -98,7 +98,7 @@ const daemon = ({ daemoniker, say, require, args, onCommand, signals }: Tools): 
         const { PidFile } = require(require('node:worker_threads').workerData.daemoniker);
         const claim = PidFile.acquire(require('node:worker_threads').workerData.pidFile);
         claim.release();`;
-      const workerData = { daemoniker: require.resolve('../..'), pidFile };
+      const workerData = { daemoniker: require.resolve('../../'), pidFile };
       const worker = new Worker(source, { eval: true, workerData });
       worker.on('error', reject).on('exit', () => resolve());
     });

@@ -12,7 +12,15 @@ export function temporaryDirectory(place = PLACE): string {
 }
 
 export function removeDirectory(path: string): void {
-  rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+      return;
+    } catch (error) {
+      // What is ended at this moment, with its PID namespace, may have written one more file.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY' || attempt === 100) throw error;
+    }
+  }
 }
 
 function isOpenToAll(path: string): boolean {
