@@ -118,7 +118,10 @@ describe('in a worker thread', () => {
           }`;
         for (let i = 0; i < 20; i++) {
           // A file of its own: a worker that is terminated releases nothing.
-          const workerData = { path: require.resolve('../../'), pidFile: `${String(args[0])}-${i}` };
+          const workerData = {
+            path: require.resolve('../../'),
+            pidFile: `${String(args[0])}-${i}`,
+          };
           const worker = new Worker(source, { eval: true, workerData });
           await new Promise((resolve) => worker.once('message', resolve));
           await new Promise((resolve) => setTimeout(resolve, i / 4));
