@@ -385,9 +385,12 @@ export function invalidThis(
   actual: unknown,
 ): TypeError {
   const callback = member.endsWith('()') ? `, or () => ${member} as a callback` : '';
-  const received = inherits(actual, type.prototype)
-    ? `an object that inherits from ${type.name} but was not made by its constructor`
-    : describe(actual);
+  let received = describe(actual);
+  if (inherits(actual, type.prototype)) {
+    received = `an object that inherits from ${type.name} but was not made by its constructor`;
+  } else if (received === `an instance of ${type.name}`) {
+    received += ' of another copy of this package';
+  }
   return withCode(
     new TypeError(
       `Value of "this" must be an instance of ${type.name}. Use ${member}${callback}. ` +

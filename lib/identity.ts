@@ -204,8 +204,8 @@ function undecided(path: string, pid: number): PidFileError {
   // Root sees all that the kernel knows.
   const whichOne =
     process.geteuid?.() === 0
-      ? 'the system does not tell which one, as on FUSE. Nothing was signalled; if it is not the daemon, ' +
-        'delete the file'
+      ? 'the system does not tell which one, as on FUSE or without the capability CAP_SYS_PTRACE. ' +
+        'Nothing was signalled; if it is not the daemon, delete the file'
       : 'this user may not see which one. Nothing was signalled; ask as root';
   const error = new PidFileError(
     `Cannot tell whether process ${pid} of PID file '${path}' is the daemon: EACCES: a process holds the ` +

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <thread>
 
 #include "clock.h"
 #include "end.h"
@@ -11,7 +12,7 @@ namespace daemoniker::shutdown {
 namespace {
 
 // A relay's copy, or a supervisor's: whoever is impatient has waited for a moment.
-constexpr int64_t kImpatientAfter = 500 * kMillisecond;
+constexpr int32_t kImpatientAfterMs = 500;
 
 // As PendingSignals::Waiting().
 std::atomic<uint64_t> begins{0};
@@ -26,12 +27,9 @@ std::atomic<int64_t> limit_of_signals_ns{0};
 std::atomic<bool> is_seen{false};
 std::atomic<int> ended_by{0};
 
-// Who has asked for the shutdown, and when first. Whoever finds no place cannot be impatient.
-struct Source {
-  std::atomic<uint64_t> id{0};
-  std::atomic<int64_t> asked_ns{0};
-};
-Source sources[16];
+// Who has asked for the shutdown, and when first (RequestOf()); 0: free. Whoever finds no place
+// cannot be impatient.
+std::atomic<uint64_t> requests[16];
 
 // Arrivals that may be noted and do not wait yet.
 std::atomic<int> arriving{0};
@@ -51,15 +49,41 @@ void Set(std::atomic<uint64_t>* signums, int signum, bool included) {
   }
 }
 
-// The terminal, which names no sender, is one source; so is each process.
-Source* SourceOf(const Arrival& arrival) {
-  const uint64_t id = (static_cast<uint64_t>(arrival.origin) + 1) << 40 |
-                      static_cast<uint64_t>(arrival.sender_pid - kNoSender);
-  for (Source& source : sources) {
-    uint64_t found = 0;
-    if (source.id.compare_exchange_strong(found, id) || found == id) return &source;
+// The source, and the time in milliseconds, which begins again after 49 days: in one word, so that
+// a handler on another thread that is late cannot leave its time to another source. The terminal,
+// which names no sender, is one source; so is each process.
+uint64_t RequestOf(const Arrival& arrival) {
+  const auto source = static_cast<uint32_t>(arrival.sender_pid - kNoSender + 1);
+  const auto milliseconds = static_cast<uint32_t>(arrival.steady_ns / kMillisecond);
+  return static_cast<uint64_t>(source) << 32 | milliseconds;
+}
+
+bool AreOfOneSource(uint64_t request, uint64_t other) { return request >> 32 == other >> 32; }
+
+int32_t MillisecondsBetween(uint64_t request, uint64_t later) {
+  return static_cast<int32_t>(static_cast<uint32_t>(later) - static_cast<uint32_t>(request));
+}
+
+// The earliest time counts: a handler on another thread may be noting a later request of this
+// source.
+void Ask(uint64_t request) {
+  for (std::atomic<uint64_t>& place : requests) {
+    uint64_t found = place.load();
+    while (found == 0 ||
+           (AreOfOneSource(request, found) && MillisecondsBetween(request, found) > 0)) {
+      if (place.compare_exchange_weak(found, request)) return;
+    }
+    if (AreOfOneSource(request, found)) return;
   }
-  return nullptr;
+}
+
+bool IsImpatient(uint64_t request) {
+  for (const std::atomic<uint64_t>& place : requests) {
+    const uint64_t found = place.load();
+    if (!AreOfOneSource(request, found)) continue;
+    return MillisecondsBetween(found, request) > kImpatientAfterMs;
+  }
+  return false;
 }
 
 bool BeginNow(int64_t now_ns) {
@@ -74,15 +98,6 @@ int64_t Limit() {
 
 bool MayWait() { return arriving.load() != 0 || (pending.Waiting() & begins.load()) != 0; }
 
-// The earliest time counts: a handler on another thread may be noting a later arrival of this
-// source.
-void Ask(Source* source, int64_t at_ns) {
-  int64_t asked_ns = source->asked_ns.load();
-  while ((asked_ns == 0 || at_ns < asked_ns) &&
-         !source->asked_ns.compare_exchange_weak(asked_ns, at_ns)) {
-  }
-}
-
 // Those that wait have asked for the next one. When the first of them has arrived.
 int64_t AskForWaiting() {
   int64_t first_ns = SteadyNanoseconds();
@@ -90,8 +105,7 @@ int64_t AskForWaiting() {
     Arrival arrival;
     if (!pending.Peek(signum, &arrival)) return;
     first_ns = std::min(first_ns, arrival.steady_ns);
-    Source* source = SourceOf(arrival);
-    if (source != nullptr) Ask(source, arrival.steady_ns);
+    Ask(RequestOf(arrival));
   });
   return first_ns;
 }
@@ -103,10 +117,9 @@ bool Reset() {
   if (!begun_ns.compare_exchange_strong(begun, kNever)) return false;
   limit_ns.store(0);
   ended_by.store(0);
-  for (Source& source : sources) {
-    source.asked_ns.store(0);
-    source.id.store(0);
-  }
+  for (std::atomic<uint64_t>& place : requests) place.store(0);
+  // Each of these is a few instructions from waiting.
+  while (arriving.load() != 0) std::this_thread::yield();
   // It was taken for a repeated signal, and has the limit of signals, from its own arrival.
   return MayWait() && BeginNow(AskForWaiting());
 }
@@ -154,15 +167,12 @@ bool NoteArrival(const Arrival& arrival) noexcept {
   const bool may_begin = Has(begins, arrival.signum);
   const bool may_end = Has(ends, arrival.signum);
   if (!may_begin && !(may_end && HasBegun())) return false;
-  Source* source = SourceOf(arrival);
-  if (source == nullptr) return may_begin && BeginNow(arrival.steady_ns);
-  int64_t asked_ns = source->asked_ns.load();
-  if (may_end && asked_ns != 0 && arrival.steady_ns - asked_ns > kImpatientAfter) {
+  if (may_end && IsImpatient(RequestOf(arrival))) {
     int nobody = 0;
     return ended_by.compare_exchange_strong(nobody, arrival.signum);
   }
   if (!may_begin) return false;
-  Ask(source, arrival.steady_ns);
+  Ask(RequestOf(arrival));
   return BeginNow(arrival.steady_ns);
 }
 

@@ -117,6 +117,19 @@ test.each<[string, object, PropertyKey]>([
   expect(error.message).toContain(use);
 });
 
+test("a method used on another copy's object says whose it is", () => {
+  let other = {} as typeof import('../../');
+  jest.isolateModules(() => {
+    other = jest.requireActual('../../');
+  });
+  const { message } = caught(() =>
+    ReceivedSignal.prototype.toJSON.call(new other.ReceivedSignal()),
+  );
+  expect(message).toContain(
+    'Received an instance of ReceivedSignal of another copy of this package',
+  );
+});
+
 test('a bare ReceivedSignal has the number -1', () => {
   expect(ReceivedSignal.SIGNUM).toBe(-1);
   expect(new ReceivedSignal().SIGNUM).toBe(-1);
