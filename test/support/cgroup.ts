@@ -1,6 +1,6 @@
 // CPU time as containers get it: a cgroup with a quota, by either version of the interface
 // (Documentation/admin-guide/cgroup-v1, cgroup-v2.rst). Root's to make, and not in every container.
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { only } from './platform';
 
@@ -49,7 +49,7 @@ export class CpuQuota {
       rmdirSync(this.directory);
       return true;
     } catch {
-      return false;
+      return !existsSync(this.directory);
     }
   }
 }

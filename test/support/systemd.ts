@@ -14,6 +14,15 @@ const SYSTEMD = ['/usr/lib/systemd/systemd', '/lib/systemd/systemd'].find((path)
 /** Within `asRoot`: to make namespaces is root's. */
 export const withSystemd = withTools(SYSTEMD ?? 'systemd', 'systemctl', 'unshare', 'mount');
 
+/** Controllers that it would see from their root, where it removes each cgroup that is empty: of other tests, too. */
+const KEEP_CGROUPS = `
+  while read -r _ directory type options _; do
+    case $type,$options in
+      cgroup,*name=*) ;;
+      cgroup,*) mount -o remount,bind,ro "$directory" || exit ;;
+    esac
+  done < /proc/mounts`;
+
 /**
  * Starts systemd with these units (their names and what stands in them, but for `DefaultDependencies=`),
  * runs a script of the shell under it, in the directory of the test, and returns what it has printed.
@@ -45,7 +54,8 @@ ExecStart=${shellScript(`cd ${commandLine([directory])}\nexec > ${unfinished}\n$
   const systemd = new Fixture([
     ...['unshare', '--mount', '--uts', '--ipc', '--cgroup', '--pid', '--fork', '--kill-child'],
     ...['--mount-proc', 'sh', '-c'],
-    `mount -t tmpfs tmpfs /run && mkdir /run/systemd && exec env -i container=lxc "PATH=$PATH" \\
+    `${KEEP_CGROUPS}
+    mount -t tmpfs tmpfs /run && mkdir /run/systemd && exec env -i container=lxc "PATH=$PATH" \\
       SYSTEMD_UNIT_PATH="$0" "$1" --system --unit=script.service --log-target=null`,
     ...[unitPath, SYSTEMD as string],
   ]);
