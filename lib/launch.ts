@@ -27,7 +27,7 @@ import {
 import { identify, isHeldUnseen, isLeftEmpty } from './identity';
 import { isFailure, native } from './native';
 import { locked } from './pid_file';
-import { happensWithin, toAbortSignal, toDuration } from './waiting';
+import { happensWithin, throwIfAborted, toAbortSignal, toDuration } from './waiting';
 
 /** Options of {@link launch}. */
 export interface LaunchOptions {
@@ -128,7 +128,7 @@ export async function launch(
   const env = toEnvironment(given.env);
   const cwd = given.cwd === undefined ? undefined : resolve(toPath('options.cwd', given.cwd));
   const logs = toLogs(path, given);
-  abortSignal?.throwIfAborted();
+  throwIfAborted(abortSignal);
   refuseSecond(path);
   if (cwd !== undefined) checkDirectory(cwd);
   const output = Output.open(logs);

@@ -70,8 +70,11 @@ export class Registry {
   // By signal number.
   readonly #modes = new Map<number, Mode>();
   readonly #listenedBefore = new Map<number, boolean>();
-  /** Shutdowns that have begun, and what runs in each. */
+  /** Shutdowns that have begun, and what runs in each; empty: nothing any more. */
   readonly #shutdowns = new Map<object, string>();
+  /** The one that the line about a late shutdown is about. */
+  #shown: object | null = null;
+  #exitIsDue = false;
   #plansShutdown = false;
   readonly #warned = new Set<number>();
   /** Why the handlers could not be reached when that was last looked at; 0: they could. */
@@ -165,20 +168,40 @@ export class Registry {
   setRunning(shutdown: object, name: string): void {
     if (!this.#shutdowns.has(shutdown)) return;
     this.#shutdowns.set(shutdown, name);
-    // One that another has begun in a hook is a part of that hook.
-    if (this.#shutdowns.keys().next().value === shutdown) this.native.setRunning(name);
+    this.#show(shutdown);
   }
 
-  /** The process goes on. */
+  /** Whether hooks of any shutdown are running. */
+  runsHooks(): boolean {
+    return [...this.#shutdowns.values()].some((name) => name !== '');
+  }
+
+  /** Ends the process with `process.exitCode` once no hooks are running. */
+  exit(): void {
+    this.#exitIsDue = true;
+    if (!this.runsHooks()) this.#host.exit(this.#host.exitCode);
+  }
+
+  /** The process goes on, unless another shutdown ends it. */
   finishShutdown(shutdown: object): void {
     if (!this.#shutdowns.delete(shutdown)) return;
-    const [next] = this.#shutdowns.values();
-    if (next !== undefined) {
-      this.native.setRunning(next);
-      return;
+    if (this.#exitIsDue) {
+      setImmediate(() => this.exit());
+    } else if (this.#shutdowns.size > 0) {
+      this.#show(shutdown);
+    } else {
+      this.#shown = null;
+      this.native.finishShutdown();
+      if (!this.#started) this.native.stopThreads();
     }
-    this.native.finishShutdown();
-    if (!this.#started) this.native.stopThreads();
+  }
+
+  // The first: one that another has begun in a hook is a part of that hook.
+  #show(changed: object): void {
+    const [shown = null, name = ''] =
+      [...this.#shutdowns].find(([, running]) => running !== '') ?? [];
+    if (shown === changed || shown !== this.#shown) this.native.setRunning(name);
+    this.#shown = shown;
   }
 
   /**
@@ -651,7 +674,7 @@ function inSpiteOfErrors(actions: readonly (() => unknown)[], last: () => void):
 }
 
 // To be changed whenever two versions of Registry could not stand in for each other.
-const KEY = Symbol.for('daemoniker.registry.3');
+const KEY = Symbol.for('daemoniker.registry.4');
 
 function sharedRegistry(): Registry {
   const host = ownNative.hostProcess as NodeJS.Process & { [KEY]?: Registry };

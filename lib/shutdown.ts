@@ -222,14 +222,25 @@ export class Shutdown {
         return;
       }
       this.#hasFailed = true;
-      const text = inspect(error);
-      tell(`${error instanceof Error ? text : `Uncaught ${text}`}\n\n${versions()}\n`);
-      // Thrown by an 'exit' listener, it has interrupted the exit.
-      if (this.#isOver && this.#exits) native.hostProcess.exit(1);
+      if (this.#isFirst()) {
+        const text = inspect(error);
+        tell(`${error instanceof Error ? text : `Uncaught ${text}`}\n\n${versions()}\n`);
+      }
+      if (this.#isOver && this.#exits) {
+        native.hostProcess.exitCode = 1;
+        // Thrown by an 'exit' listener, it has interrupted the exit.
+        registry.exit();
+      }
       void this.begin(error);
     },
     { [OURS]: true },
   );
+
+  /** Of those that report an uncaught exception. */
+  #isFirst(): boolean {
+    const listeners = registry.native.hostProcess.listeners('uncaughtException');
+    return listeners.find((listener) => OURS in listener) === this.onError;
+  }
 
   #begin(reason: unknown, isBounded: boolean): Promise<void> {
     if (this.#hooksHaveRun !== null) return this.#hooksHaveRun;
@@ -284,7 +295,10 @@ export class Shutdown {
 
   // In the next turn of the event loop: code that awaits shutDown() may set the exit code.
   #exit(reason: unknown): void {
-    setImmediate(() => registry.native.hostProcess.exit(this.#publishEnd(reason)));
+    setImmediate(() => {
+      registry.native.hostProcess.exitCode = this.#publishEnd(reason);
+      registry.exit();
+    });
   }
 
   #goOn(reason: unknown): void {

@@ -30,7 +30,7 @@ import {
   whyNotHandled,
   type ReceivedSignal,
 } from './signals';
-import { toAbortSignal, toDuration } from './waiting';
+import { throwIfAborted, toAbortSignal, toDuration } from './waiting';
 
 /**
  * Handles a signal: called on the main thread with the signal's number only. Its result is ignored; if
@@ -73,8 +73,9 @@ export interface SignalHandlerOptions {
   sigabrt?: SignalCallable | null | undefined;
   /**
    * Milliseconds, from 1 to 2147483647. A signal that has not reached its handler in that time,
-   * because the event loop is blocked, terminates the process by its default action; no JavaScript runs
-   * then. Only time in which the main thread could run counts. Applies to all signals that are not
+   * because the event loop is blocked, terminates the process as the default action of SIGTERM does; no
+   * JavaScript runs then. A signal whose default action does not terminate a process (SIGTSTP, SIGWINCH)
+   * does so with exit code 128 + its number, as every signal does on Windows. Only time in which the main thread could run counts. Applies to all signals that are not
    * ignored; `null` turns deadlines off.
    * @defaultValue 5000 for signals with the default handler, unless an inspector is listening or the
    *   signal has listeners by `process.on()`; none for signals with your own handler
@@ -569,7 +570,17 @@ export class SignalHandler1 {
     const hasWatchdog = toBoolean('options.watchdog', options.watchdog, false);
     const deadline = toDeadline(options.deadline);
     const state = new HandlerState(path, deadline, plan, callsListeners, hasWatchdog);
+    const given = new Map<number, string>();
     for (const [name, signum, handler] of handlersIn(options)) {
+      const other = given.get(signum);
+      if (other !== undefined) {
+        throw invalidArgValue(
+          name,
+          `must be left out, because ${other} is the same signal`,
+          handler,
+        );
+      }
+      given.set(signum, name);
       if (plan?.signums.has(signum) === true) {
         throw invalidArgValue(
           name,
@@ -684,12 +695,18 @@ export class SignalHandler1 {
    * @example
    * ```js
    * // server.mjs
+   * import { once } from 'node:events';
    * import { createServer } from 'node:http';
    * import { SignalHandler1 } from 'daemoniker';
    *
    * const server = createServer((request, response) => response.end('hello\n')).listen(8080);
+   * await once(server, 'listening'); // throws if the port is in use
    * const handler = new SignalHandler1('my.pid', { shutdown: 10_000 }).start();
-   * handler.onShutdown('http', () => new Promise((resolve) => server.close(resolve)));
+   * handler.onShutdown('http', () => {
+   *   setInterval(() => server.closeIdleConnections(), 100); // each one, once it has its answer
+   *   setTimeout(() => server.closeAllConnections(), 5000); // the others: no request yet, or no answer
+   *   return new Promise((resolve) => server.close(resolve));
+   * });
    * ```
    */
   onShutdown(name: string, hook: ShutdownHook, options?: ShutdownHookOptions): () => void {
@@ -752,7 +769,8 @@ export class SignalHandler1 {
   /**
    * Limits the time to exit. A process that is still running then is terminated natively, even if the event
    * loop is blocked, with the signal last received (SIGTERM if none), and a message on stderr. On Windows,
-   * and as PID 1 of a container, it exits with 128 + the signal's number instead. Time during which the
+   * and as PID 1 of a container, and if the default action of that signal does not terminate a process
+   * (SIGTSTP, SIGWINCH), it exits with 128 + the signal's number instead. Time during which the
    * whole process was stopped (SIGSTOP) does not count.
    *
    * The earliest limit wins: another call postpones it only with `{ extend: true }`. `stop()` does not
@@ -862,7 +880,7 @@ async function startWithin<H extends SignalHandler1>(
   const { wait, abortSignal } = toOptions<StartOptions>(options, ['wait', 'abortSignal']);
   const milliseconds = toDuration('options.wait', wait);
   const giveUp = toAbortSignal(abortSignal);
-  giveUp?.throwIfAborted();
+  throwIfAborted(giveUp);
   await state.startWithin(milliseconds, giveUp);
   return handler;
 }

@@ -11,7 +11,7 @@ import {
   type SignalTarget,
   type Target,
 } from './target';
-import { happensWithin, toAbortSignal, toDuration } from './waiting';
+import { happensWithin, throwIfAborted, toAbortSignal, toDuration } from './waiting';
 
 /** Options of {@link terminate}. */
 export interface TerminateOptions extends SendOptions {
@@ -123,7 +123,7 @@ export async function terminate(
     given.timeout === undefined ? DEFAULT_TIMEOUT_MS : toDuration('options.timeout', given.timeout);
   const kill = toBoolean('options.kill', given.kill, false);
   const abortSignal = toAbortSignal(given.abortSignal);
-  abortSignal?.throwIfAborted();
+  throwIfAborted(abortSignal);
 
   const found = find(whom, {
     verify: toBoolean('options.verify', given.verify, true),

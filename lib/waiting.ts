@@ -35,6 +35,11 @@ export function toDuration(name: string, value: unknown): number {
 
 export function toAbortSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
-  if (isAbortSignal(value)) return value;
+  if (isAbortSignal(value) && typeof value.addEventListener === 'function') return value;
   throw invalidArgType('options.abortSignal', 'an instance of AbortSignal', value);
+}
+
+/** As the method of that name, which older polyfills do not have. */
+export function throwIfAborted(abortSignal: AbortSignal | undefined): void {
+  if (abortSignal?.aborted === true) throw abortSignal.reason as Error;
 }

@@ -20,8 +20,9 @@ bool InOwnProcess() noexcept;
 void DieAtExit(int signum);
 
 // Ends this process by the signal's default action, so that its parent sees the truth. Where that
-// has no effect (PID 1 of a Linux container) and on Windows: exit status 128 + signum. Nothing that
-// is registered with atexit(3) runs. Allocates nothing and takes no lock.
+// does not terminate it (PID 1 of a Linux container, SIGTSTP, SIGWINCH) and on Windows: exit status
+// 128 + signum. Nothing that is registered with atexit(3) runs. Allocates nothing and takes no
+// lock.
 [[noreturn]] void BySignal(int signum) noexcept;
 
 // The same by an exit status.

@@ -118,8 +118,10 @@ bool Reset() {
   limit_ns.store(0);
   ended_by.store(0);
   for (std::atomic<uint64_t>& place : requests) place.store(0);
-  // Each of these is a few instructions from waiting.
+  // Each soon waits, on another thread: at most (Windows), it looks up the name of its sender.
   while (arriving.load() != 0) std::this_thread::yield();
+  // One of them may have found its source impatient with the shutdown that is over.
+  ended_by.store(0);
   // It was taken for a repeated signal, and has the limit of signals, from its own arrival.
   return MayWait() && BeginNow(AskForWaiting());
 }
@@ -138,8 +140,9 @@ void Begin(int64_t limit) {
   is_seen.store(true);
   if (!HasBegun()) {
     limit_ns.store(limit);
-    BeginNow(now_ns);
-    return;
+    if (BeginNow(now_ns)) return;
+    // A signal was faster.
+    limit_ns.store(0);
   }
   const int64_t begun = begun_ns.load();
   if (begun != kCondemned && now_ns + limit < begun + Limit())

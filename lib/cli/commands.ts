@@ -9,7 +9,7 @@ import { signalName } from '../signals';
 import { terminate, type Termination } from '../terminate';
 import { atLeastOne, atMost, isSignal, parseSignal, parseTimeout, pidFiles } from './arguments';
 import type { Words } from './arguments';
-import { examine, successor, supervisorOf, type Status } from './examine';
+import { advise, examine, successor, supervisorOf, type Status } from './examine';
 import type { Output, Tone } from './output';
 import { service } from './service';
 import { UsageError, type CommandName } from './usage';
@@ -74,7 +74,7 @@ export const RUN: Readonly<Record<CommandName, Command>> = {
     return forEach(paths, (path) => {
       const { status, text, data, refusal } = examine(path);
       output.result(path, { status, ...data }, text, status === 'running' ? 'good' : 'bad');
-      if (refusal !== null) output.warning(path, `stop would refuse: ${advise(refusal.message)}`);
+      if (refusal !== null) output.warning(path, `stop would refuse: ${refusal.message}`);
       return STATUS_CODES[status];
     });
   },
@@ -128,13 +128,6 @@ function isNoFile(error: unknown, path: string): boolean {
   return (
     /^\d+$/.test(path) && (error as { code?: unknown } | null)?.code === 'ERR_INVALID_ARG_VALUE'
   );
-}
-
-/** What a program passes, as a shell says it. */
-function advise(message: string): string {
-  return message
-    .replace('pass { insecure: true }', 'use --insecure')
-    .replace('pass { verify: false }', 'use --no-verify');
 }
 
 function sendTo(path: string, signum: number, { options }: Words, output: Output): number {

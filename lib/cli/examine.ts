@@ -81,12 +81,13 @@ function whyNotStopped(path: string): Problem | null {
     return null;
   } catch (error) {
     const { code, message } = toProblem(error);
-    return { code, message };
+    return { code, message: advise(message) };
   }
 }
 
 function explain(error: SignalError | PidFileError): Examination {
-  const { code, message, pid = null } = error;
+  const { code, pid = null } = error;
+  const message = advise(error.message);
   const data = { pid, code, message };
   const refusal = null;
   const dead = (text: string): Examination => ({
@@ -109,6 +110,13 @@ function explain(error: SignalError | PidFileError): Examination {
         ? dead('the file is empty')
         : { status: 'unknown', text: `unknown: ${message}`, data, refusal };
   }
+}
+
+/** What a program passes, as a shell says it. */
+export function advise(message: string): string {
+  return message
+    .replace('pass { insecure: true }', 'use --insecure')
+    .replace('pass { verify: false }', 'use --no-verify');
 }
 
 function toProblem(error: unknown): SignalError | PidFileError {

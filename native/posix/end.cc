@@ -13,9 +13,13 @@ namespace {
 using TtyReset = int (*)();
 std::atomic<TtyReset> tty_reset{nullptr};
 
+// Their default action stops the process, until SIGCONT (signal(7)).
+bool Stops(int signum) { return signum == SIGTSTP || signum == SIGTTIN || signum == SIGTTOU; }
+
 }  // namespace
 
 void BySignal(int signum) noexcept {
+  if (Stops(signum)) WithStatus(128 + signum);
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
   sigaction(signum, &standard, nullptr);
@@ -24,7 +28,8 @@ void BySignal(int signum) noexcept {
   sigaddset(&only_this, signum);
   pthread_sigmask(SIG_UNBLOCK, &only_this, nullptr);
   raise(signum);
-  // pid_namespaces(7): PID 1 of a container does not take default actions.
+  // pid_namespaces(7): PID 1 of a container does not take default actions. Those of SIGURG,
+  // SIGWINCH and SIGCONT do not terminate a process.
   WithStatus(128 + signum);
 }
 

@@ -1,10 +1,11 @@
 // Handlers of signals other than the three: as theirs, in everything.
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { pidFile } from '../support/each_test';
 import { deathBy } from '../support/endings';
 import { Fixture, start } from '../support/fixture';
-import { onLinux, onUnix } from '../support/platform';
+import { onLinux, onUnix, withCommand } from '../support/platform';
 import { run } from '../support/program';
 import { NAME, ROOT, RUNTIME } from '../support/runtime';
 import { OWN_UID, SENT } from '../support/sending';
@@ -181,6 +182,62 @@ test('it has the deadline, and the line about it names it', async () => {
   expect(ending.stderr).toMatch(
     /^daemoniker: SIGHUP from pid \d+.* was not handled within its deadline/,
   );
+});
+
+// In a process group of its own with a parent in this session: where nobody could continue it, the
+// kernel stops no process (POSIX, 2.4.3, orphaned process groups).
+const IN_A_GROUP = [
+  '-c',
+  'import os, sys\n' +
+    'pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, setpgroup=0)\n' +
+    'sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))',
+];
+
+withCommand(
+  'python3',
+  ...IN_A_GROUP,
+  'true',
+)('a signal whose default action stops a process ends it with 128 + signum', () => {
+  test.each([
+    ['SIGTSTP', 'a deadline'],
+    ['SIGTTIN', 'a deadline'],
+    ['SIGTTOU', 'a deadline'],
+    ['SIGTSTP', 'exitWithin()'],
+    ['SIGTSTP', 'a second one during the shutdown'],
+    ['SIGTSTP', 'its record, thrown'],
+  ] as const)('%s: %s', async (name, way) => {
+    const fixture = run(
+      ({ daemoniker, args, signalMyself }) => {
+        const [pidFile, name, way] = args as [string, NodeJS.Signals, string];
+        setInterval(() => undefined, 1000);
+        const never = new Promise(() => undefined);
+        if (way === 'a second one during the shutdown') {
+          const shutdown = { signals: [name], again: [name] };
+          const handler = new daemoniker.SignalHandler1(pidFile, { shutdown }).start();
+          handler.onShutdown('again', () => {
+            setTimeout(() => signalMyself(name), 600);
+            return never;
+          });
+        } else {
+          const act = (): void => {
+            if (way === 'exitWithin()') handler.exitWithin(100);
+            else throw handler.received as Error;
+          };
+          const deadline = way === 'a deadline' ? 300 : null;
+          const options = { deadline, signals: { [name]: act } };
+          const handler = new daemoniker.SignalHandler1(pidFile, options).start();
+        }
+        signalMyself(name);
+        if (way === 'a deadline') for (;;);
+      },
+      [pidFile, name, way],
+      { wrapper: ['python3', ...IN_A_GROUP] },
+    );
+    const ending = await fixture.end();
+    expect(ending).toMatchObject({ code: 128 + constants.signals[name], signal: null });
+    expect(ending.stderr).toMatch(new RegExp(`^daemoniker: .*${name.slice(3)}`));
+    expect(existsSync(pidFile)).toBe(false);
+  });
 });
 
 test('IGNORE_SIGNAL ignores it', async () => {

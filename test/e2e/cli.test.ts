@@ -351,6 +351,12 @@ describe('status, with the exit codes of the Linux Standard Base', () => {
     const { code, stdout } = await daemoniker('status', pidFile);
     expect(code).toBe(4);
     expect(stdout).toContain('is not a PID file');
+    writeFileSync(pidFile, String(process.pid));
+    const ancestor = await daemoniker('status', pidFile);
+    expect(ancestor.code).toBe(4);
+    expect(ancestor.stdout).toMatch(
+      /^.*: unknown: .*an ancestor of this process.* use --no-verify\n$/,
+    );
   });
 
   test('as JSON', async () => {

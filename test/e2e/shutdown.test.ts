@@ -519,7 +519,103 @@ describe('at the end of `await using`', () => {
   });
 });
 
+describe('of two shutdowns at the same time', () => {
+  test('neither ends the process before the hooks of both have run', async () => {
+    const fixture = run(({ daemoniker, say }) => {
+      const [one, other] = [1, 2].map(() => new daemoniker.SignalHandler1(null));
+      const takes = async (milliseconds: number, name: string): Promise<void> => {
+        await new Promise((resolve) => setTimeout(resolve, milliseconds));
+        say(name);
+      };
+      one?.onShutdown('short', () => takes(1, 'short'));
+      other?.onShutdown('long', () => takes(200, 'long'));
+      void Promise.all([one?.shutDown(), other?.shutDown()]).then(() => say('both'));
+    });
+    expect(await fixture.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(fixture.said.map(({ event }) => event)).toEqual(['short', 'long', 'both']);
+  });
+
+  test("one that fails first gives the exit code, even if the other's process would go on", async () => {
+    const fixture = run(async ({ daemoniker, say }) => {
+      const [failing, other] = [1, 2].map(() => new daemoniker.SignalHandler1(null));
+      failing?.onShutdown('failing', () => {
+        throw new Error('oops');
+      });
+      other?.onShutdown('other', async () => {
+        await failing?.shutDown();
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        say('other');
+      });
+      setInterval(() => undefined, 1000);
+      await other?.[Symbol.asyncDispose]();
+      say('disposed');
+    });
+    const ending = await fixture.end();
+    expect(ending).toMatchObject({ code: 1, signal: null });
+    expect(ending.stderr).toContain('shutdown hook "failing" failed: Error: oops');
+    expect(fixture.said.map(({ event }) => event)).toEqual(['other', 'disposed']);
+  });
+
+  test('the one that is still running is named when it takes too long', async () => {
+    const fixture = run(({ daemoniker, say }) => {
+      const options = { shutdown: 3000 };
+      const [one, other] = [1, 2].map(() => new daemoniker.SignalHandler1(null, options));
+      other?.onShutdown('endless', () => new Promise(() => undefined));
+      void one?.shutDown();
+      void other?.shutDown();
+      setTimeout(() => say('lives'), 100);
+    });
+    const ending = await fixture.end();
+    expect(ending).toMatchObject(FAILED);
+    expect(ending.stderr).toContain('still running: endless');
+    expect(fixture.said).toEqual([{ event: 'lives' }]);
+  });
+});
+
 describe('errors: true', () => {
+  test('of two handlers one reports the error, and the hooks of both run', async () => {
+    const fixture = run(({ daemoniker, say }) => {
+      for (const name of ['one', 'other']) {
+        const handler = new daemoniker.SignalHandler1(null, { shutdown: { errors: true } }).start();
+        handler.onShutdown(name, async () => {
+          await new Promise(setImmediate);
+          say('hook', { name });
+        });
+      }
+      setImmediate(() => {
+        throw new Error('oops');
+      });
+    });
+    const ending = await fixture.end();
+    expect(ending).toMatchObject({ code: 1, signal: null });
+    expect(ending.stderr.match(/Error: oops\n/g)).toHaveLength(1);
+    expect(fixture.said).toEqual([
+      { event: 'hook', name: 'one' },
+      { event: 'hook', name: 'other' },
+    ]);
+  });
+
+  test("an error in another handler's shutdown does not end that one", async () => {
+    const fixture = run(({ daemoniker, say, signalMyself }) => {
+      new daemoniker.SignalHandler1(null, { shutdown: { errors: true } }).start();
+      const handler = new daemoniker.SignalHandler1(null, { shutdown: true }).start();
+      handler.onShutdown('hook', async () => {
+        for (const message of ['first', 'second']) {
+          setImmediate(() => {
+            throw new Error(message);
+          });
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        say('hook');
+      });
+      signalMyself('SIGTERM');
+    });
+    const ending = await fixture.end();
+    expect(ending).toMatchObject({ code: 1, signal: null });
+    expect(ending.stderr).toMatch(/Error: first\n[^]*Error: second\n/);
+    expect(fixture.said).toEqual([{ event: 'hook' }]);
+  });
+
   test.each([
     ['an uncaught exception', "setImmediate(() => { throw new Error('oops'); });"],
     ['an unhandled rejection', "setImmediate(() => { Promise.reject(new Error('oops')); });"],

@@ -163,6 +163,7 @@ describe('an error', () => {
     [{ timeout: '5' }, 'ERR_INVALID_ARG_TYPE'],
     [{ kill: 1 }, 'ERR_INVALID_ARG_TYPE'],
     [{ abortSignal: {} }, 'ERR_INVALID_ARG_TYPE'],
+    [{ abortSignal: { aborted: false } }, 'ERR_INVALID_ARG_TYPE'],
     [{ wait: 5 }, 'ERR_INVALID_ARG_VALUE'],
   ])('for the options %p', async (options, code) => {
     const promise = terminate(pidFile, options as unknown as TerminateOptions);
@@ -194,6 +195,10 @@ describe('while it waits', () => {
     const reason = new Error('changed my mind');
     const abortSignal = AbortSignal.abort(reason);
     await expect(terminate(pidFile, { abortSignal })).rejects.toBe(reason);
+    // Also by a polyfill from before throwIfAborted().
+    const polyfill = Object.assign(new EventTarget(), { aborted: true, reason });
+    const older = { abortSignal: polyfill as unknown as AbortSignal };
+    await expect(terminate(pidFile, older)).rejects.toBe(reason);
     await isUnharmed(fixture);
   });
 

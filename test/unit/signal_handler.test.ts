@@ -463,6 +463,16 @@ describe('a property that is named after a signal and takes no handler', () => {
     );
   });
 
+  test('is refused as an option beside the one by name', () => {
+    const both = { sigterm: nothing, signals: { SIGTERM: nothing } };
+    expect(thrown(() => new SignalHandler1(null, both))).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message:
+        'The argument "options.signals.SIGTERM" must be left out, because sigterm is the same signal. ' +
+        'Received function nothing',
+    });
+  });
+
   test('is in nobody’s way: neither seen, nor in that of methods and other values', () => {
     class Method extends SignalHandler1 {
       readonly sigquit = 3;
