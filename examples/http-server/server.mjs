@@ -28,6 +28,8 @@ const server = app.listen(port, (error) => {
 handler.onShutdown('http', () => {
   // Clients with another request to send have sent it by then.
   setTimeout(() => server.closeIdleConnections(), 1000);
+  // Those on which no request has arrived do not count as idle, and would hold the server open.
+  setTimeout(() => server.closeAllConnections(), 5000);
   // Accepts no more connections. Not http's close(): since Node.js 19 that also closes idle connections
   // at once, and the next request may already be on its way on one of them.
   return new Promise((resolve) => Server.prototype.close.call(server, resolve));

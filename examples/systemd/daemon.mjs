@@ -8,6 +8,7 @@ const handler = new SignalHandler1(pidFile, { shutdown: 20_000, watchdog: true }
 const server = createServer((request, response) => response.end('hello\n'));
 handler.onShutdown('http', () => {
   setInterval(() => server.closeIdleConnections(), 100); // each one, once it has its answer
+  setTimeout(() => server.closeAllConnections(), 10_000); // the others: no request yet, or no answer
   return new Promise((resolve) => server.close(resolve));
 });
 

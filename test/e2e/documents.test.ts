@@ -1,7 +1,9 @@
 // What the documents say about two of their programs, on every runtime. All of them are run, once, by
 // test/docs/programs.test.ts.
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { get } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as timePasses } from 'node:timers/promises';
@@ -45,7 +47,10 @@ function textFrom(url: string): Promise<string> {
 
 describe('the HTTP server in the README', () => {
   /** Starts it, and asks it something that it answers with this code. */
-  async function asked(answer: string, limit = '10_000'): Promise<[Fixture, Promise<string>]> {
+  async function asked(
+    answer: string,
+    limit = '10_000',
+  ): Promise<[Fixture, Promise<string>, number]> {
     const port = await freePort();
     const path = write('README.md', "from 'node:http'", (code) =>
       code
@@ -57,7 +62,7 @@ describe('the HTTP server in the README', () => {
     await server.until('listens', () => server.stdout.includes('listens'));
     const text = textFrom(`http://localhost:${port}/`).catch(() => 'cut off');
     await Promise.race([text, server.until('asked', () => server.stdout.includes('asked'))]);
-    return [server, text];
+    return [server, text, port];
   }
   const WHEN_TOLD = "process.stdin.once('data', () => response.end('hello\\n'));";
   const received = (server: Fixture): Promise<void> =>
@@ -83,6 +88,17 @@ describe('the HTTP server in the README', () => {
     expect(await answer).toBe('hello\n');
     expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
     expect(server.stdout.match(/received/g)).toHaveLength(1);
+  });
+
+  test('ends, too, while a client is connected that has sent nothing', async () => {
+    const [server, , port] = await asked('response.end()');
+    const client = connect(port).on('error', () => undefined);
+    await once(client, 'connect');
+    // Accepted in this order.
+    await textFrom(`http://localhost:${port}/`);
+    server.kill('SIGTERM');
+    expect(await server.end()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    client.destroy();
   });
 
   test('ends with 124 and says why when a request hangs', async () => {
