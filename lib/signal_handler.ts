@@ -73,10 +73,10 @@ export interface SignalHandlerOptions {
   sigabrt?: SignalCallable | null | undefined;
   /**
    * Milliseconds, from 1 to 2147483647. A signal that has not reached its handler in that time,
-   * because the event loop is blocked, terminates the process as the default action of SIGTERM does; no
-   * JavaScript runs then. A signal whose default action does not terminate a process (SIGTSTP, SIGWINCH)
-   * does so with exit code 128 + its number, as every signal does on Windows. Only time in which the main thread could run counts. Applies to all signals that are not
-   * ignored; `null` turns deadlines off.
+   * because the event loop is blocked, terminates the process by its default action; no JavaScript runs
+   * then. If that action does not terminate a process (SIGTSTP, SIGWINCH), and on Windows, the exit code
+   * is 128 + the signal's number. Only time in which the main thread could run counts. Applies to all
+   * signals that are not ignored; `null` turns deadlines off.
    * @defaultValue 5000 for signals with the default handler, unless an inspector is listening or the
    *   signal has listeners by `process.on()`; none for signals with your own handler
    */
@@ -717,8 +717,9 @@ export class SignalHandler1 {
    * Begins the shutdown, with a grace period of 10 seconds if there is no `shutdown` option.
    *
    * @param reason - For hooks and `abortSignal.reason`; by default an `AbortError`.
-   * @returns resolved when all hooks have run; in the next turn of the event loop the process exits. A
-   *   second call returns the same promise.
+   * @returns resolved when all hooks have run; in the next turn of the event loop the process exits, or
+   *   once the hooks of other handlers have run that are shutting down too. A second call returns the
+   *   same promise.
    * @throws SignalError `ERR_NOT_MAIN_THREAD`, `ERR_HANDLER_RUNNING` or `EAGAIN`
    */
   shutDown(reason?: unknown): Promise<void> {
@@ -769,7 +770,7 @@ export class SignalHandler1 {
   /**
    * Limits the time to exit. A process that is still running then is terminated natively, even if the event
    * loop is blocked, with the signal last received (SIGTERM if none), and a message on stderr. On Windows,
-   * and as PID 1 of a container, and if the default action of that signal does not terminate a process
+   * as PID 1 of a container, and if the default action of that signal does not terminate a process
    * (SIGTSTP, SIGWINCH), it exits with 128 + the signal's number instead. Time during which the
    * whole process was stopped (SIGSTOP) does not count.
    *
