@@ -15,6 +15,9 @@ namespace {
 // Found by this name in the end-to-end tests.
 constexpr wchar_t kClassName[] = L"daemoniker.SessionWindow";
 
+// For a window. Where that takes longer, the system itself is stuck, and start() must not be.
+constexpr DWORD kPatienceMs = 5000;
+
 // WM_ENDSESSION is being answered, until the end of the process.
 std::atomic<bool> holding{false};
 
@@ -63,9 +66,14 @@ int SessionWindow::Start() {
   if (user32 == nullptr) return 0;
   stop_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
   if (stop_ == nullptr) return LastUvError();
-  const int error = thread_.Start(Run, this);
-  if (error != 0) Stop();
-  return error;
+  created_ = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+  const int error = created_ == nullptr ? LastUvError() : thread_.Start(Run, this);
+  if (error != 0) {
+    Stop();
+    return error;
+  }
+  WaitForSingleObject(created_, kPatienceMs);
+  return 0;
 }
 
 void SessionWindow::Stop() {
@@ -75,13 +83,17 @@ void SessionWindow::Stop() {
   // returned, the system might end the process in the middle of its cleaning up.
   if (holding.load()) return;
   thread_.Join();
+  if (created_ != nullptr) CloseHandle(created_);
   CloseHandle(stop_);
+  created_ = nullptr;
   stop_ = nullptr;
 }
 
 void SessionWindow::Run(void* raw) {
-  const HANDLE stop = static_cast<SessionWindow*>(raw)->stop_;
+  const auto* self = static_cast<SessionWindow*>(raw);
+  const HANDLE stop = self->stop_;
   const HWND window = CreateHiddenWindow();
+  SetEvent(self->created_);
   if (window == nullptr) return;
   while (user32->MsgWaitForMultipleObjects(1, &stop, FALSE, INFINITE, QS_ALLINPUT) ==
          WAIT_OBJECT_0 + 1) {

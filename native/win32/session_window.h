@@ -11,7 +11,8 @@ namespace daemoniker {
 
 class SessionWindow {
  public:
-  // 0, or a libuv error number when the thread cannot be started. That there can be no window (a
+  // Returns when there is a window, so that whoever then sees the PID file can have it closed. 0,
+  // or a libuv error number when the thread cannot be started. That there can be no window (a
   // service without a window station, Nano Server) is no error: such a process has no session that
   // ends.
   int Start();
@@ -23,6 +24,8 @@ class SessionWindow {
   Thread thread_;
   // HANDLE. A message would get lost before the thread has its queue.
   void* stop_ = nullptr;
+  // HANDLE. Set when there is a window, or can be none.
+  void* created_ = nullptr;
 };
 
 }  // namespace daemoniker
